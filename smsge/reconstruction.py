@@ -1,0 +1,74 @@
+"""Multi-scale skeleton reconstruction, MSR: the self-supervised objective (section 4, arXiv 2107.01903).
+
+Symbols: B clips, f frames, k length of a subsequence, n_b nodes of scale b, D_h width of the LSTMs.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from smsge.config import EncoderConfig
+from smsge.encoder import SMSGE
+from smsge.graphs import scale_graphs
+from smsge.recurrence import Plan
+
+
+def draw_subsets(frames: int, generator: torch.Generator, subset_lengths: int | None = None) -> list[Tensor]:
+    """A random subset of k of the f frames, in time order, for each length k.
+
+    subset_lengths: None for every k = 1..f, or m to draw m of the f lengths uniformly without replacement: the mean
+    of a loss over them is then an unbiased estimate of its mean over all lengths, at a fraction of the work.
+    Returns long tensors (k,), on the CPU. Raises ValueError unless 1 <= subset_lengths <= f.
+    """
+    if subset_lengths is not None and not 1 <= subset_lengths <= frames:
+        raise ValueError(f"subset_lengths must be between 1 and the {frames} frames of a clip, got {subset_lengths}")
+    lengths = torch.arange(1, frames + 1)
+    if subset_lengths is not None:
+        lengths = torch.randperm(frames, generator=generator)[:subset_lengths].sort().values + 1
+    return [torch.randperm(frames, generator=generator)[:k].sort().values for k in lengths.tolist()]
+
+
+class Reconstruction(nn.Module):
+    """The decoders, and the loss of rebuilding every frame's nodes at its own and every coarser scale.
+
+    4 + 3 + 2 + 1 = 10 decoders `W2 ReLU(W1 h + b1) + b2` of sizes (D_h, D_h, 3 n_b).
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        size = {graph.name: 3 * graph.n_nodes for graph in scale_graphs(config.skeleton)}
+        self.decoders = nn.ModuleDict({a + b: _decoder(config.hidden, size[b]) for a, b in config.scale_pairs})
+
+    def loss(self, encoder: SMSGE, x: Tensor, generator: torch.Generator, subset_lengths: int | None = None) -> Tensor:
+        """x (B, f, J, 3) -> the scalar sum over scales of L_a, over subsets drawn afresh from `generator` (CPU).
+
+        One subset a length is drawn for the batch and shared by its clips. subset_lengths: see `draw_subsets`.
+        """
+        subsets = draw_subsets(x.shape[1], generator, subset_lengths)
+        return torch.stack(list(self.losses(encoder, x, subsets).values())).sum()
+
+    def losses(self, encoder: SMSGE, x: Tensor, subsets: Sequence[Tensor]) -> dict[str, Tensor]:
+        """{scale: L_a} with L_a = mean over subsets of sum over b of mean |x_hat^b - x^b|.
+
+        The graph states are computed once for all frames, every subset is a gather of them, and all subsets go through
+        each LSTM together. Shapes: x (B, f, J, 3); subsets: frame numbers in time order, at most f each.
+        """
+        plan = Plan.of(subsets, x.device)
+        nodes = encoder.nodes(x.transpose(0, 1))  # time first: a gather of frames then copies whole blocks
+        encoded = encoder.encode(encoder.graph_states(nodes), plan)
+        targets = {name: value.flatten(2)[plan.order] for name, value in nodes.items()}  # (E, B, 3 n)
+        totals = {name: x.new_zeros(()) for name in self.config.scales}
+        for a, b in self.config.scale_pairs:
+            error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().mean(dim=(1, 2))
+            totals[a] = totals[a] + error @ plan.weight
+        return totals
+
+
+def _decoder(hidden: int, outputs: int) -> nn.Sequential:
+    layers = nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
+    for layer in (layers[0], layers[2]):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)

@@ -1,0 +1,57 @@
+"""A skeleton over time: the one value that footage, datasets and generators all turn into."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smsge.layouts import SkeletonLayout
+
+
+@dataclass(frozen=True)
+class SkeletonSequence:
+    """T skeletons of one person at a steady frame rate, in one layout.
+
+    joints: (T, J, 3) float32. Canonical axes: x to the person's left, y up, z the way the person faces; gaps filled.
+    segment: (T,) int64, which uninterrupted stretch a frame belongs to; no window crosses from one to the next.
+    fps: frames a second. identity, session, view: who, which recording (clips of one session are never split
+    between gallery and probe), which camera; empty where unknown.
+    """
+
+    joints: np.ndarray
+    layout: SkeletonLayout
+    fps: float
+    segment: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    identity: str = ""
+    session: str = ""
+    view: str = ""
+
+    def __post_init__(self) -> None:
+        if self.joints.ndim != 3 or self.joints.shape[1:] != (self.layout.n_joints, 3):
+            raise ValueError(f"{self.layout.name} has joints (T, {self.layout.n_joints}, 3), got {self.joints.shape}")
+        if len(self.segment) == 0:
+            object.__setattr__(self, "segment", np.zeros(len(self.joints), np.int64))
+        if len(self.segment) != len(self.joints):
+            raise ValueError(f"segment must have one entry a frame: {len(self.segment)} for {len(self.joints)} frames")
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    @property
+    def duration(self) -> float:
+        """Seconds of skeletons, gaps left out."""
+        return len(self) / self.fps
+
+    def windows(self, length: int, stride: int) -> np.ndarray:
+        """Cut into clips: (N, length, J, 3), within segments only; each segment's last full window is kept.
+
+        N is 0 when every segment is shorter than `length`.
+        """
+        starts: list[int] = []
+        edges = np.flatnonzero(np.diff(self.segment)) + 1
+        for first, stop in zip([0, *edges], [*edges, len(self)], strict=True):
+            last = stop - length
+            if last >= first:
+                starts += sorted({*range(first, last + 1, stride), last})
+        if not starts:
+            return np.zeros((0, length, self.layout.n_joints, 3), np.float32)
+        return np.stack([self.joints[s : s + length] for s in starts]).astype(np.float32)
