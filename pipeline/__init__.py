@@ -1,0 +1,88 @@
+"""Footage in, names out: what a script can call, each with typed results that offer `table()`, `json()`, `save()`.
+
+    open_gallery(path)       a gallery, made where there is none
+    enroll(clips, …)         people of clips -> gallery
+    search(clips, …)         people of clips -> ranked names and decisions
+    batch(folder, out, …)    either, for every clip below a folder, with workers and resume
+    extract(clip, …)         a clip -> the skeletons in it, without a gallery
+    load_settings(path, …)   YAML and overrides -> Settings
+
+Importing this package loads nothing heavy: a name is fetched from its module when it is first used.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.batch import BatchResult, batch
+    from pipeline.config import load_settings
+    from pipeline.enroll import enroll
+    from pipeline.enrolled import EnrollResult
+    from pipeline.errors import UserError
+    from pipeline.extract import extract
+    from pipeline.gallery import Gallery
+    from pipeline.opening import open_gallery
+    from pipeline.search import SearchResult, search, search_each
+    from pipeline.settings import Settings
+    from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
+
+_HOMES = {
+    "BatchResult": "pipeline.batch",
+    "EnrollResult": "pipeline.enrolled",
+    "Extraction": "pipeline.skeletons",
+    "Gallery": "pipeline.gallery",
+    "SearchResult": "pipeline.search",
+    "Settings": "pipeline.settings",
+    "UserError": "pipeline.errors",
+    "batch": "pipeline.batch",
+    "enroll": "pipeline.enroll",
+    "extract": "pipeline.extract",
+    "load_settings": "pipeline.config",
+    "load_skeletons": "pipeline.skeletons",
+    "open_gallery": "pipeline.opening",
+    "save_skeletons": "pipeline.skeletons",
+    "search": "pipeline.search",
+    "search_each": "pipeline.search",
+}
+
+__all__ = [
+    "BatchResult",
+    "EnrollResult",
+    "Extraction",
+    "Gallery",
+    "SearchResult",
+    "Settings",
+    "UserError",
+    "batch",
+    "enroll",
+    "extract",
+    "load_settings",
+    "load_skeletons",
+    "open_gallery",
+    "save_skeletons",
+    "search",
+    "search_each",
+]
+
+
+class _Package(ModuleType):
+    """Keeps `pipeline.search` the function: the import system would set it to the module of the same name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

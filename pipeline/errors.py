@@ -1,0 +1,64 @@
+"""The tree of errors a user can meet; the message of each is one line: what, where, what to do next.
+
+UserError                 smsge.errors
+|- ConfigError            smsge.errors
+|- CheckpointError        smsge.errors
+|- DatasetError           smsge.errors
+|- VideoError             a source cannot be opened or decoded
+|- SkeletonFileError      a skeletons .npz is not one, or is damaged
+|- PoseModelError         the pose model cannot be had or does not match its checksum
+|- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
+|- GalleryError           a gallery cannot be opened, read or written
+   |- WrongEncoderError   the gallery belongs to another encoder; names the command that mends it
+   |- UnknownNameError    no such person in the gallery
+   |- AlreadyEnrolledError  this very clip is in the gallery already
+"""
+
+from smsge.errors import CheckpointError, ConfigError, DatasetError, UserError
+
+__all__ = [
+    "AlreadyEnrolledError",
+    "CheckpointError",
+    "ConfigError",
+    "DatasetError",
+    "GalleryError",
+    "NoUsableTrackError",
+    "PoseModelError",
+    "SkeletonFileError",
+    "UnknownNameError",
+    "UserError",
+    "VideoError",
+    "WrongEncoderError",
+]
+
+
+class VideoError(UserError):
+    """A video source cannot be opened or decoded."""
+
+
+class SkeletonFileError(UserError):
+    """A file of extracted skeletons is not one, or is damaged."""
+
+
+class PoseModelError(UserError):
+    """The pose model cannot be reached, or its checksum is wrong."""
+
+
+class NoUsableTrackError(UserError):
+    """Nobody in the footage can be used."""
+
+
+class GalleryError(UserError):
+    """A gallery cannot be opened, read or written."""
+
+
+class WrongEncoderError(GalleryError):
+    """The gallery's templates were made by another encoder."""
+
+
+class UnknownNameError(GalleryError):
+    """No person of that name is in the gallery."""
+
+
+class AlreadyEnrolledError(GalleryError):
+    """The same clip, by content, is in the gallery already."""

@@ -1,0 +1,59 @@
+"""Which tracks of one clip are one person: somebody who leaves the picture and comes back is tracked anew.
+
+Two tracks can belong to one person only if they never overlap in time. That is not enough: one man may walk out as
+another walks in. Somebody who comes back comes from where they went: the same side of the picture, or, where the
+track broke in the middle of it, about the same place. Anybody else is somebody else.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.values import PoseTrack
+
+EDGE = 0.15
+"""Share of the picture's width in which a track that ends or begins counts as leaving or entering by that side."""
+
+RETURN_SECONDS = 20.0
+"""Who stays away longer than this is taken for somebody else."""
+
+WALK = 3.0
+"""Body heights that a person may move in a second while no track sees them inside the picture."""
+
+
+def group_by_person(tracks: Sequence[PoseTrack]) -> list[list[PoseTrack]]:
+    """The tracks of each person, in order of first appearance, each person's tracks in order of time.
+
+    A track that could continue two people's tracks equally well is left on its own: a person split in two can be
+    merged later, two people enrolled under one name cannot be told apart again.
+    """
+    people: list[list[PoseTrack]] = []
+    for track in sorted(tracks, key=lambda t: (t.start, t.id)):
+        earlier = [person for person in people if could_return(person[-1], track)]
+        if len(earlier) == 1:
+            earlier[0].append(track)
+        else:
+            people.append([track])
+    return people
+
+
+def could_return(before: PoseTrack, after: PoseTrack) -> bool:
+    """Whether `after` may be the person of `before`, come back: by the side they left, or near where they were lost."""
+    away = after.start - before.end
+    if not 0 <= away <= RETURN_SECONDS:
+        return False
+    left, entered = _side(before, -1), _side(after, 0)
+    if left or entered:
+        return left == entered
+    last, first = before.boxes[-1], after.boxes[0]
+    height = max(last[3] - last[1], first[3] - first[1], 1.0)
+    moved = np.linalg.norm((last[:2] + last[2:] - first[:2] - first[2:]) / 2) / height
+    return bool(moved <= 0.5 + WALK * away)
+
+
+def _side(track: PoseTrack, frame: int) -> str:
+    """The side of the picture at which a track's frame lies: left, right, or empty for inside."""
+    x0, _, x1, _ = track.boxes[frame] / track.frame_size[0]
+    if x0 <= 0.02 or (x0 + x1) / 2 <= EDGE:
+        return "left"
+    return "right" if x1 >= 0.98 or (x0 + x1) / 2 >= 1 - EDGE else ""
