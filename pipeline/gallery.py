@@ -1,0 +1,246 @@
+"""The gallery: who was enrolled, from what, and who is most like a probe. SQLite is the truth, the index follows it.
+
+Every change is one transaction: a process that is killed leaves all of it or nothing. A `Gallery` belongs to the
+thread and the process that opened it.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from pipeline import exchange, keeping, reindexing
+from pipeline.adding import Entry, add_clip
+from pipeline.database import Database
+from pipeline.erasing import erasing, finish_erasing
+from pipeline.errors import GalleryError
+from pipeline.gallery_file import log_of
+from pipeline.names import person_name
+from pipeline.ranking import MakeIndex, Ranking, faiss_index
+from pipeline.records import (
+    Candidate,
+    ClipSource,
+    EncoderId,
+    Imported,
+    PersonDetail,
+    PersonSummary,
+    Stats,
+)
+from pipeline.rows import VECTORS, decode
+from pipeline.schema import VERSION
+from pipeline.templates import Embedder, Template
+from pipeline.values import Progress, silent
+
+__all__ = ["Candidate", "ClipSource", "EncoderId", "Gallery", "Imported", "PersonDetail", "PersonSummary", "Stats"]
+
+
+class Gallery:
+    """One gallery file, open. Use it as a context manager, or call `close`."""
+
+    def __init__(self, database: Database, fingerprint: str | None, make_index: MakeIndex = faiss_index) -> None:
+        self._database = database
+        self._fingerprint = fingerprint
+        self._ranking = Ranking(database, make_index)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        fingerprint: str | None = None,
+        encoder_name: str = "",
+        dim: int = 0,
+        create: bool = True,
+        make_index: MakeIndex = faiss_index,
+    ) -> "Gallery":
+        """Open the gallery at `path`; with `create`, and an encoder to belong to, make it where there is none.
+
+        fingerprint: of the encoder in use; None to manage the gallery (list, rename, forget, export …) without one,
+        which can neither add nor search. encoder_name, dim: of that encoder. A gallery that may not be written is
+        opened for reading, and can be searched.
+        Raises WrongEncoderError for the gallery of another encoder, GalleryError for anything else that is wrong.
+        """
+        encoder = None if fingerprint is None else EncoderId(fingerprint, encoder_name, dim)
+        database = Database.open(Path(path), encoder if create else None)
+        try:
+            held, _ = keeping.encoder_of(database)
+            if encoder is not None:
+                keeping.require_encoder(database.path, held, encoder.fingerprint, encoder.name)
+            finish_erasing(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, fingerprint, make_index)
+
+    @classmethod
+    def open_for_import(cls, path: str | Path, exported: str | Path) -> "Gallery":
+        """Open the gallery at `path` for an import; where there is none, make one of the export's encoder."""
+        if Path(path).exists():
+            return cls.open(path, create=False)
+        theirs = exchange.encoder_of_export(Path(exported))
+        return cls.open(path, fingerprint=theirs.fingerprint, encoder_name=theirs.name, dim=theirs.dim)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def writable(self) -> bool:
+        """Whether anything can be changed in it here."""
+        return self._database.writable
+
+    @property
+    def encoder(self) -> EncoderId:
+        """Whose templates it holds."""
+        return keeping.encoder_of(self._database)[0]
+
+    def add(self, name: str, templates: Sequence[Template], source: ClipSource, again: bool = False) -> int:
+        """Enrol one person from one clip; see `add_clip`."""
+        return self.add_clip([(name, templates, source)], again=again)
+
+    def add_clip(self, entries: Sequence[Entry], again: bool = False) -> int:
+        """Enrol the people of one clip, each as (name, templates, source), in one transaction; how many templates.
+
+        A name in the gallery gains templates. again: take a clip that is enrolled already; what a person has from
+        the same track of it is replaced.
+        Raises AlreadyEnrolledError, WrongEncoderError, GalleryError; ValueError for templates that are not sound.
+        """
+        return add_clip(self._database, self._own_fingerprint(), entries, again)
+
+    def holds(self, content: str) -> list[str]:
+        """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
+        return keeping.names_of_clip(self._database, content)
+
+    def people(self) -> list[PersonSummary]:
+        """Everybody, by name."""
+        return keeping.summaries(self._database)
+
+    def show(self, name: str) -> PersonDetail:
+        """One person with every template. Raises UnknownNameError."""
+        with self._database.snapshot():
+            person = keeping.known_person(self._database, name)
+            return PersonDetail(person_name(name), keeping.templates_of(self._database, person))
+
+    def stats(self) -> Stats:
+        """The gallery in figures."""
+        with self._database.snapshot():
+            people = keeping.summaries(self._database)
+            ((clips,),) = self._database.rows("SELECT count(*) FROM clips")
+            encoder = self.encoder
+        files = (self.path, log_of(self.path))
+        size = sum(file.stat().st_size for file in files if file.exists())
+        count = sum(person.templates for person in people)
+        return Stats(str(self.path), VERSION, encoder, len(people), count, clips, size, tuple(people))
+
+    def check(self) -> list[str]:
+        """What is wrong with the gallery, each in a few words; empty where every page and every row is sound."""
+        found = self._database.problems()
+        dim = self.encoder.dim
+        for number, *row in self._database.rows(f"SELECT id, {VECTORS} FROM templates ORDER BY id"):
+            try:
+                decode(tuple(row), dim)
+            except ValueError as error:
+                found.append(f"template {number}: {error}")
+        return found
+
+    def search(self, embeddings: np.ndarray, top: int) -> list[list[Candidate]]:
+        """For each probe of `embeddings` (N, D) the `top` people most like it, best first.
+
+        A person's similarity is the greatest cosine over their templates; fewer than `top` only where fewer are
+        enrolled. Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
+        where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
+        """
+        fingerprint = self._own_fingerprint()
+        probes = np.asarray(embeddings, np.float32)
+        if top < 1:
+            raise ValueError(f"top must be at least 1, got {top}")
+        with self._database.snapshot():
+            encoder, revision = keeping.encoder_of(self._database)
+            keeping.require_encoder(self.path, encoder, fingerprint, "another one")
+            if probes.ndim != 2 or probes.shape[1] != encoder.dim:
+                raise ValueError(f"probes must be (N, {encoder.dim}), got {probes.shape}")
+            self._ranking.update(encoder, revision)
+        norms = np.linalg.norm(probes, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms == 0).any():
+            raise ValueError("probes must be finite and not zero")
+        return self._ranking.rank(probes / norms, top)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""
+        wanted = person_name(new)
+        with erasing(self._database):
+            person = keeping.known_person(self._database, name)
+            if wanted != person_name(name) and list(
+                self._database.rows("SELECT 1 FROM people WHERE name = ?", (wanted,))
+            ):
+                raise GalleryError(
+                    f"somebody in the gallery {self.path} is called “{wanted}” already:"
+                    " if they are one person, use `reid gallery merge`"
+                )
+            self._database.change("UPDATE people SET name = ? WHERE id = ?", (wanted, person))
+
+    def merge(self, name: str, into: str) -> int:
+        """Make two people one: `name` is gone, `into` has the templates of both; how many moved.
+
+        Raises UnknownNameError, GalleryError where they are the same.
+        """
+        with erasing(self._database):
+            person, other = keeping.known_person(self._database, name), keeping.known_person(self._database, into)
+            if person == other:
+                raise GalleryError(f"“{person_name(name)}” cannot be merged with itself: give two names")
+            moved = self._database.change("UPDATE templates SET person = ? WHERE person = ?", (other, person))
+            keeping.drop_unused(self._database)
+        return moved
+
+    def forget(self, name: str) -> int:
+        """Delete a person with everything kept of them, down to the bytes in the file; how many templates.
+
+        Raises UnknownNameError; GalleryError where they are deleted but another process still reads the file, so
+        that old bytes stay in its log: they go the next time the gallery is opened.
+        """
+        with erasing(self._database):
+            person = keeping.known_person(self._database, name)
+            count = self._database.change("DELETE FROM templates WHERE person = ?", (person,))
+            keeping.drop_unused(self._database)
+        return count
+
+    def export(self, path: str | Path) -> None:
+        """Write everything to one portable file, mode 0600. Raises GalleryError where it cannot or must not."""
+        exchange.export(self._database, Path(path))
+
+    def import_(self, path: str | Path, progress: Progress = silent) -> Imported:
+        """Merge the people of a file that `export` wrote, in one transaction; clips held already are skipped.
+
+        Raises WrongEncoderError, GalleryError; then nothing is changed.
+        """
+        return exchange.import_into(self._database, Path(path), progress)
+
+    def reindex(self, embedder: Embedder, progress: Progress = silent) -> int:
+        """Move the gallery to another encoder: embed every stored skeleton again, all or nothing; how many.
+
+        Raises GalleryError where the encoder fails; then nothing is changed.
+        """
+        count = reindexing.reindex(self._database, self.encoder.dim, embedder, progress)
+        self._fingerprint = embedder.fingerprint
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _own_fingerprint(self) -> str:
+        if self._fingerprint is None:
+            raise ValueError(
+                "a gallery opened without an encoder's fingerprint can be managed, not added to or searched"
+            )
+        return self._fingerprint

@@ -1,0 +1,107 @@
+"""The statements by which people, clips and templates are found in a gallery and added to it; no transactions."""
+
+import difflib
+import shlex
+from pathlib import Path
+
+from pipeline.database import Database, Row
+from pipeline.errors import UnknownNameError, WrongEncoderError
+from pipeline.gallery_file import damaged
+from pipeline.names import person_name
+from pipeline.records import EncoderId, PersonSummary, TemplateInfo
+from pipeline.rows import VECTORS
+
+Place = tuple[int, float, float, str]
+"""Where in its clip a template was seen: track, start and end in seconds; and when it was added."""
+
+
+def encoder_of(database: Database) -> tuple[EncoderId, int]:
+    """Whose templates the gallery holds, and its revision, which changes when they are replaced."""
+    rows = list(database.rows("SELECT fingerprint, encoder, dim, revision FROM gallery"))
+    if len(rows) != 1:
+        raise damaged(database.path, "it does not say which encoder it belongs to")
+    fingerprint, name, dim, revision = rows[0]
+    return EncoderId(fingerprint, name, dim), revision
+
+
+def require_encoder(path: Path, held: EncoderId, fingerprint: str, name: str) -> None:
+    """Raise WrongEncoderError, naming the command that mends it, unless the gallery belongs to this encoder."""
+    if held.fingerprint != fingerprint:
+        raise WrongEncoderError(
+            f"the gallery {path} was made by the encoder {_called(held.name, held.fingerprint)}, in use is"
+            f" {_called(name, fingerprint)}: run `reid gallery reindex --gallery {shlex.quote(str(path))}`"
+        )
+
+
+def _called(name: str, fingerprint: str) -> str:
+    return f"{name or 'without a name'} ({fingerprint[:8]})"
+
+
+def known_person(database: Database, name: str) -> int:
+    """The id of a person. Raises UnknownNameError, with the names most like it."""
+    wanted = person_name(name)
+    rows = list(database.rows("SELECT id FROM people WHERE name = ?", (wanted,)))
+    if rows:
+        return int(rows[0][0])
+    names = [str(row[0]) for row in database.rows("SELECT name FROM people")]
+    near = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"did you mean “{near[0]}”?" if near else "`reid gallery list` shows who is."
+    raise UnknownNameError(f"nobody in the gallery {database.path} is called “{wanted}”: {hint}")
+
+
+def person_id(database: Database, name: str) -> int:
+    """The id of a person, who is added where there is none of that (checked) name."""
+    database.change("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+    ((found,),) = database.rows("SELECT id FROM people WHERE name = ?", (name,))
+    return int(found)
+
+
+def clip_id(database: Database, content: str, file: str, added: str) -> int:
+    """The id of a clip by its content, added where it is new."""
+    database.change(
+        "INSERT INTO clips (content, file, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (content, file, added)
+    )
+    ((found,),) = database.rows("SELECT id FROM clips WHERE content = ?", (content,))
+    return int(found)
+
+
+def add_template(database: Database, person: int, clip: int, place: Place, vectors: Row) -> None:
+    """Add one template; `vectors` are the values of `VECTORS`, as `rows.encode` makes them."""
+    database.change(
+        f"INSERT INTO templates (person, clip, track, starts, ends, added, {VECTORS})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (person, clip, *place, *vectors),
+    )
+
+
+def drop_unused(database: Database) -> None:
+    """Delete the clips and people that no template is left of."""
+    database.change("DELETE FROM clips WHERE id NOT IN (SELECT clip FROM templates)")
+    database.change("DELETE FROM people WHERE id NOT IN (SELECT person FROM templates)")
+
+
+def names_of_clip(database: Database, content: str) -> list[str]:
+    """Whom a clip, by its content, is enrolled as."""
+    sql = (
+        "SELECT DISTINCT people.name FROM clips JOIN templates ON templates.clip = clips.id"
+        " JOIN people ON people.id = templates.person WHERE clips.content = ? ORDER BY people.name"
+    )
+    return [str(row[0]) for row in database.rows(sql, (content,))]
+
+
+def summaries(database: Database) -> list[PersonSummary]:
+    """Everybody, by name."""
+    sql = (
+        "SELECT name, count(*), count(DISTINCT clip), avg(quality), min(added), max(added)"
+        " FROM people JOIN templates ON templates.person = people.id GROUP BY people.id ORDER BY name"
+    )
+    return [PersonSummary(*row) for row in database.rows(sql)]
+
+
+def templates_of(database: Database, person: int) -> tuple[TemplateInfo, ...]:
+    """A person's templates, in the order in which they were added."""
+    sql = (
+        "SELECT templates.id, file, content, track, starts, ends, quality, frames, fps, layout, templates.added"
+        " FROM templates JOIN clips ON clips.id = clip WHERE person = ? ORDER BY templates.id"
+    )
+    return tuple(TemplateInfo(*row) for row in database.rows(sql, (person,)))

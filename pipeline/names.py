@@ -1,0 +1,44 @@
+"""What may be a person's name, and how a clip is called: text that is safe to store, to compare and to print."""
+
+import unicodedata
+from pathlib import PurePath
+
+from pipeline.errors import GalleryError
+
+LONGEST_NAME = 200
+# Control, surrogate, line and paragraph separators; and the marks that reverse the text after them on a terminal.
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+_BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _is_safe(character: str) -> bool:
+    return unicodedata.category(character) not in _UNPRINTABLE and character not in _BIDI
+
+
+def person_name(text: str) -> str:
+    """The form in which a name is stored: Unicode NFC, without spaces around it, so that equal names are equal.
+
+    Raises GalleryError for a name that is empty, longer than 200 characters, or holds control characters.
+    """
+    name = unicodedata.normalize("NFC", text).strip()
+    if not name:
+        raise GalleryError("a person's name cannot be empty: give one with --name")
+    if not all(map(_is_safe, name)):
+        raise GalleryError(f"the name {name[:40]!a} holds characters that cannot be printed: give another with --name")
+    if len(name) > LONGEST_NAME:
+        raise GalleryError(f"the name “{name[:20]}…” has {len(name)} characters, at most {LONGEST_NAME} are kept")
+    return name
+
+
+def clip_label(clip: str) -> str:
+    """How a clip is called in the gallery: a file by its name alone, a stream by its address without the password.
+
+    Neither the folders of the user's machine nor a camera's password belong in a file that is handed on.
+    """
+    if "://" in clip:
+        scheme, _, rest = clip.partition("://")
+        # A query may hold a token, and a password may hold any sign: cut before the last @, wherever it stands.
+        label = f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
+    else:
+        label = PurePath(clip).name or clip
+    return "".join(c if _is_safe(c) else "?" for c in label)[:LONGEST_NAME] or "unnamed"

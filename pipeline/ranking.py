@@ -1,0 +1,108 @@
+"""Ranks the people of a gallery against probes: an index over the gallery's templates, kept in step with the file.
+
+The index lives in memory only, so that nothing has to be forgotten from a second place.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.database import Database
+from pipeline.gallery_file import damaged
+from pipeline.records import Candidate, EncoderId
+
+BATCH = 4096
+
+
+class VectorIndex(Protocol):
+    """Finds the vectors with the greatest inner product; any library that can is one new file."""
+
+    def __len__(self) -> int: ...
+
+    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        """Add vectors (n, D) float32 under distinct new ids (n,) int64."""
+        ...
+
+    def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products (n, k), falling, and ids (n, k) of the `k` <= len(self) nearest of each probe (n, D)."""
+        ...
+
+
+MakeIndex = Callable[[int], VectorIndex]
+"""Makes an empty index for vectors of the given size."""
+
+
+def faiss_index(dim: int) -> VectorIndex:
+    """An exact FAISS index. Raises GalleryError where FAISS is not installed."""
+    from pipeline.index import FaissIndex  # only a search needs FAISS: galleries are kept without it
+
+    return FaissIndex(dim)
+
+
+class Ranking:
+    """The people of one gallery, ready to be searched; reads what changed in the file before each search."""
+
+    def __init__(self, database: Database, make_index: MakeIndex) -> None:
+        self._database = database
+        self._make_index = make_index
+        self._index: VectorIndex | None = None
+        self._seen: tuple[int, int] | None = None
+        self._state: tuple[int, int] | None = None
+        self._person: dict[int, int] = {}
+        self._held: list[int] = []
+        self._names: dict[int, str] = {}
+
+    def rank(self, probes: np.ndarray, top: int) -> list[list[Candidate]]:
+        """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
+
+        A person's similarity is the greatest cosine over their templates. Exact: as many templates are asked for as
+        the `top - 1` people with the most could fill, and one more. Call `update` first.
+        """
+        if self._index is None or len(self._index) == 0 or len(probes) == 0:
+            return [[] for _ in probes]
+        k = min(len(self._index), 1 + sum(self._held[: top - 1]))
+        products, ids = self._index.search(probes, k)
+        return [self._people(*row, top) for row in zip(products.tolist(), ids.tolist(), strict=True)]
+
+    def _people(self, products: list[float], ids: list[int], top: int) -> list[Candidate]:
+        best: dict[int, float] = {}
+        for product, template in zip(products, ids, strict=True):
+            best.setdefault(self._person[template], product)
+        found = [Candidate(self._names[person], max(-1.0, min(1.0, cosine))) for person, cosine in best.items()]
+        return sorted(found, key=lambda candidate: (-candidate.similarity, candidate.name))[:top]
+
+    def update(self, encoder: EncoderId, revision: int) -> None:
+        """Bring the index in step with the file; call it within a snapshot, with what the gallery's row says there.
+
+        New templates are added. Where some are gone, or the gallery was re-embedded, the index is built afresh.
+        """
+        seen = self._database.version()
+        if seen == self._seen:
+            return
+        person = {int(row[0]): int(row[1]) for row in self._database.rows("SELECT id, person FROM templates")}
+        state = (revision, encoder.dim)
+        if self._index is None or state != self._state or not person.keys() >= self._person.keys():
+            self._index = self._make_index(encoder.dim)
+            newest = 0
+        else:
+            newest = max(self._person, default=0)
+        self._state = self._seen = None  # until the index is whole again
+        self._add_newer(self._index, newest, encoder.dim)
+        self._person = person
+        self._held = sorted(Counter(person.values()).values(), reverse=True)
+        self._names = {int(row[0]): str(row[1]) for row in self._database.rows("SELECT id, name FROM people")}
+        self._state = state
+        self._seen = seen
+
+    def _add_newer(self, index: VectorIndex, newest: int, dim: int) -> None:
+        sql = "SELECT id, embedding FROM templates WHERE id > ? ORDER BY id LIMIT ?"
+        while batch := list(self._database.rows(sql, (newest, BATCH))):
+            if any(len(embedding) != 4 * dim for _, embedding in batch):
+                raise damaged(self._database.path, "an embedding of the wrong size")
+            vectors = np.frombuffer(b"".join(embedding for _, embedding in batch), "<f4").reshape(-1, dim)
+            if not np.isfinite(vectors).all():
+                raise damaged(self._database.path, "an embedding that is not finite")
+            index.add(np.array([template for template, _ in batch], np.int64), vectors.astype(np.float32))
+            newest = int(batch[-1][0])

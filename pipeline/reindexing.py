@@ -1,0 +1,67 @@
+"""Moves a gallery to another encoder: every stored skeleton is embedded again, without the footage."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.database import Database
+from pipeline.errors import GalleryError
+from pipeline.gallery_file import damaged
+from pipeline.rows import VECTORS, decode
+from pipeline.templates import Embedder
+from pipeline.values import Progress
+from smsge.sequence import SkeletonSequence
+
+BATCH = 256
+
+
+def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress) -> int:
+    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many.
+
+    The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
+    Raises GalleryError, with nothing changed, where the encoder gives anything but unit vectors.
+    """
+    ((total,),) = database.rows("SELECT count(*) FROM templates")
+    vectors: dict[int, bytes] = {}
+    for batch in _embedded(database, dim, embedder, after=0):
+        vectors.update(batch)
+        progress("re-embedding", min(len(vectors), total), total)
+    with database.transaction():
+        for batch in _embedded(database, dim, embedder, after=max(vectors, default=0)):
+            vectors.update(batch)
+        for template, embedding in vectors.items():
+            database.change("UPDATE templates SET embedding = ? WHERE id = ?", (embedding, template))
+        database.change(
+            "UPDATE gallery SET fingerprint = ?, encoder = ?, dim = ?, revision = revision + 1",
+            (embedder.fingerprint, embedder.name, embedder.dim),
+        )
+        ((count,),) = database.rows("SELECT count(*) FROM templates")
+    progress("re-embedding", count, count)
+    return int(count)
+
+
+def _embedded(database: Database, dim: int, embedder: Embedder, after: int) -> Iterator[dict[int, bytes]]:
+    """The new embeddings of the templates with ids above `after`, a batch at a time."""
+    sql = f"SELECT id, {VECTORS} FROM templates WHERE id > ? ORDER BY id LIMIT ?"
+    while batch := list(database.rows(sql, (after, BATCH))):
+        ids = [int(row[0]) for row in batch]
+        yield dict(zip(ids, _embed(embedder, [_skeleton(database, row[1:], dim) for row in batch]), strict=True))
+        after = ids[-1]
+
+
+def _skeleton(database: Database, row: tuple[object, ...], dim: int) -> SkeletonSequence:
+    try:
+        return decode(row, dim)[2]
+    except ValueError as error:
+        raise damaged(database.path, str(error)) from error
+
+
+def _embed(embedder: Embedder, skeletons: list[SkeletonSequence]) -> list[bytes]:
+    vectors = np.asarray(embedder.embed(skeletons), np.float32)
+    if vectors.shape != (len(skeletons), embedder.dim) or not np.allclose(
+        np.linalg.norm(vectors, axis=1), 1, atol=1e-3
+    ):
+        raise GalleryError(
+            f"the encoder {embedder.name} does not give unit vectors: nothing was changed, check its weights"
+        )
+    return [vector.astype("<f4").tobytes() for vector in vectors]

@@ -1,0 +1,68 @@
+"""How a gallery's SQLite file is laid out, and how a file is known to be laid out so.
+
+A gallery of another version is refused rather than migrated on opening: a search must never rewrite the file it reads.
+"""
+
+from collections.abc import Iterable
+
+APPLICATION_ID = 0x52654964
+"""`PRAGMA application_id`: "ReId" in ASCII; tells a gallery from any other application's SQLite file."""
+
+VERSION = 1
+"""`PRAGMA user_version`: raised whenever a file of the version before cannot be read as it is."""
+
+# AUTOINCREMENT: ids are never used twice, so a template that an index holds is either still that template or gone.
+SCHEMA = (
+    """CREATE TABLE gallery (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    fingerprint TEXT NOT NULL,
+    encoder TEXT NOT NULL,
+    dim INTEGER NOT NULL CHECK (dim > 0),
+    revision INTEGER NOT NULL,
+    erasing INTEGER NOT NULL
+) STRICT""",
+    """CREATE TABLE people (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT""",
+    """CREATE TABLE clips (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    content TEXT NOT NULL UNIQUE,
+    file TEXT NOT NULL,
+    added TEXT NOT NULL
+) STRICT""",
+    """CREATE TABLE templates (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    person INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    clip INTEGER NOT NULL REFERENCES clips (id),
+    track INTEGER NOT NULL,
+    starts REAL NOT NULL,
+    ends REAL NOT NULL,
+    quality REAL NOT NULL,
+    embedding BLOB NOT NULL,
+    layout TEXT NOT NULL,
+    fps REAL NOT NULL,
+    frames INTEGER NOT NULL,
+    joints BLOB NOT NULL,
+    segments BLOB NOT NULL,
+    added TEXT NOT NULL
+) STRICT""",
+    "CREATE INDEX templates_by_person ON templates (person)",
+    "CREATE INDEX templates_by_clip ON templates (clip)",
+)
+
+# What SQLite itself adds to the statements above.
+_IMPLIED = {
+    ("table", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)"),
+    ("index", "sqlite_autoindex_people_1", None),
+    ("index", "sqlite_autoindex_clips_1", None),
+}
+
+
+def is_ours(entries: Iterable[tuple[str, str, str | None]]) -> bool:
+    """Whether `entries`, the (type, name, sql) rows of sqlite_schema, are exactly those of `SCHEMA`.
+
+    Exactly, so that no trigger, view or generated column of a file from elsewhere is ever run.
+    """
+    found = {(kind, name, sql) for kind, name, sql in entries}
+    return {sql for _, _, sql in found - _IMPLIED} == set(SCHEMA) and found >= _IMPLIED

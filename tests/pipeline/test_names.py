@@ -1,0 +1,38 @@
+"""Names of people and of clips."""
+
+import pytest
+
+from pipeline.errors import GalleryError
+from pipeline.names import clip_label, person_name
+
+
+def test_equal_names_are_stored_equal() -> None:
+    assert person_name("  Zoe\u0308 ") == person_name("Zo\u00eb") == "Zo\u00eb"
+    assert person_name("王 小明") == "王 小明"
+    assert person_name("x" * 200) == "x" * 200
+
+
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\nb", "a\x00b", "\x1b[31mred", "x" * 201, "a\u202eb", "bad\udcff", "a\u2028b"]
+)
+def test_names_that_cannot_be_kept_are_refused_in_one_line(name: str) -> None:
+    with pytest.raises(GalleryError) as caught:
+        person_name(name)
+    message = str(caught.value)
+    assert message.isprintable()
+    message.encode()
+
+
+@pytest.mark.parametrize(
+    ("clip", "label"),
+    [
+        ("/home/anna/private/walk.mp4", "walk.mp4"),
+        ("rtsp://admin:pa/ss@wo?rd@10.0.0.5/live?token=1", "rtsp://10.0.0.5/live"),
+        ("0", "0"),
+        ("odd\nname\udcff.mp4", "odd?name?.mp4"),
+        ("/", "/"),
+    ],
+)
+def test_clip_labels_hold_no_folders_and_no_passwords(clip: str, label: str) -> None:
+    assert clip_label(clip) == label
+    assert clip_label(label) == label
