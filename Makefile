@@ -1,0 +1,40 @@
+# make install   sets up .venv; safe to run again, and quick when nothing changed
+# make demo      enrols the people of sample_videos/ and finds them again
+# make test      style, types and tests
+# make install EXTRA=gpu   the same with FAISS for NVIDIA GPUs
+
+EXTRA ?= cpu
+VENV := .venv
+STAMP := $(VENV)/.installed-$(EXTRA)
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test lint clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt .ci/prepare
+	@bash .ci/prepare $(VENV)
+	@# The two builds of FAISS overwrite each other, so the one not wanted goes first.
+	@$(BIN)/python -m pip uninstall -qq --yes $(if $(filter gpu,$(EXTRA)),faiss-cpu,faiss-gpu)
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[$(EXTRA),dev]'
+	@$(BIN)/reid --version
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+demo: install
+	$(BIN)/reid demo --out demo_out
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) demo_out build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,298 @@
+"""The command `reid`: says what the user can do; each command parses, calls one function of the pipeline and prints.
+
+Nothing heavy is imported here, so that `reid --help` is quick: a command fetches its function when it runs.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli_call import Call, command
+from cli_gallery import models, people
+from cli_terminal import DONE, NOTHING_DONE, SOME_FAILED, Commands, complain, grid, save_svg
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app.add_typer(people, name="gallery")
+app.add_typer(models, name="models")
+
+
+class Walk(StrEnum):
+    """How the synthetic people walk."""
+
+    loop = "loop"
+    line = "line"
+    both = "both"
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"reid {version('reid')}")
+        except PackageNotFoundError:
+            typer.echo("reid, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="REID_DEBUG", help="Show tracebacks.")] = False,
+) -> None:
+    """Find people again in camera footage by how they are built and how they walk.
+
+    First steps: `reid demo`, then `reid enroll anna.mp4 --name Anna` and `reid search corridor.mp4`.
+    """
+    if debug:
+        os.environ["REID_DEBUG"] = "1"
+
+
+Clips = Annotated[list[str], typer.Argument(metavar="CLIP…", help="Clips, folders, .npz skeletons, webcams, URLs.")]
+Top = Annotated[int | None, typer.Option(min=1, help="Candidates shown for each track.", show_default=False)]
+Threshold = Annotated[
+    float | None, typer.Option(min=-1, max=1, help="Similarity that makes a match.", show_default=False)
+]
+Annotate = Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Also draw what was found on the clip.")]
+
+
+@command(app)
+def enroll(
+    call: Call,
+    clips: Clips,
+    name: Annotated[str | None, typer.Option(help="Who it is; default: the clip's name.", show_default=False)] = None,
+    track: Annotated[int | None, typer.Option(min=1, help="Which of several people.", show_default=False)] = None,
+    again: Annotated[bool, typer.Option("--again", help="Even if the gallery holds this clip.")] = False,
+    pictures: Annotated[Path, typer.Option(help="Folder for pictures of who is who.")] = Path("."),
+) -> int:
+    """Add the people in clips to the gallery.
+
+    Example: `reid enroll monday.mp4 friday.mp4 --name Anna`, or `reid enroll people/` for people/NAME/\\*.mp4.
+    """
+    from pipeline import enroll
+
+    with call.open_gallery(create=True) as gallery:
+        result = enroll(
+            clips,
+            gallery=gallery,
+            name=name,
+            settings=call.settings,
+            track=track,
+            again=again,
+            pictures=pictures,
+            progress=call.terminal.progress,
+            embedder=call.embedder,
+        )
+    for clip in result.clips:
+        for note in clip.notes:
+            call.terminal.warn(note)
+        if clip.picture:
+            call.terminal.remark(f"who is who: {clip.picture}; `reid gallery rename` gives them their names")
+        if clip.error:
+            complain(clip.error)
+    call.terminal.answer(result.table(), result.json())
+    return result.exit_code
+
+
+@command(app)
+def search(
+    call: Call,
+    clips: Clips,
+    top: Top = None,
+    threshold: Threshold = None,
+    annotate: Annotate = None,
+) -> int:
+    """Say who is in clips: for every track the ranked names and a decision.
+
+    Example: `reid search corridor.mp4 --top 3 --annotate corridor_named.mp4`
+    """
+    from pipeline import UserError, search_each
+
+    if annotate is not None:
+        if len(clips) != 1 or Path(clips[0]).is_dir():
+            raise typer.BadParameter("draws on one clip: give one", param_hint="--annotate")
+        from pipeline.render import check_out
+
+        check_out(clips[0], annotate)
+    done = failed = 0
+    with call.open_gallery() as gallery:
+        for result in search_each(
+            clips,
+            gallery=gallery,
+            settings=call.settings,
+            top=top,
+            threshold=threshold,
+            progress=call.terminal.progress,
+            embedder=call.embedder,
+        ):
+            for line in (*result.warnings, result.note, result.error):
+                if line:
+                    call.terminal.warn(line)
+            done, failed = (done + 1, failed) if result.error is None else (done, failed + 1)
+            call.terminal.answer(result.table(), result.json())
+            if annotate is not None and result.extraction is not None:
+                from pipeline.render import annotate_search
+
+                try:
+                    annotate_search(result, annotate, settings=call.settings.video, progress=call.terminal.progress)
+                except UserError as error:  # the answer has been given, and stands
+                    complain(str(error))
+                    return SOME_FAILED
+                call.terminal.remark(f"wrote {annotate}")
+    return DONE if not failed else SOME_FAILED if done else NOTHING_DONE
+
+
+@command(app)
+def batch(
+    call: Call,
+    folder: Annotated[Path, typer.Argument(help="Every clip below it.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; a second run goes on there.")],
+    enroll: Annotated[bool, typer.Option("--enroll/--search", help="Add the people, or look for them.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that read clips.", show_default=False)] = None,
+    top: Top = None,
+    threshold: Threshold = None,
+) -> int:
+    """Enrol from, or search in, every clip below a folder; resumes where it stopped.
+
+    Example: `reid batch footage/ --out results/ --workers 2`
+    """
+    from pipeline import batch
+    from pipeline.search import with_search
+
+    with call.open_gallery(create=enroll) as gallery:
+        result = batch(
+            folder,
+            out,
+            gallery=gallery,
+            mode="enroll" if enroll else "search",
+            workers=workers,
+            settings=with_search(call.settings, top, threshold),
+            progress=call.terminal.progress,
+            embedder=call.embedder,
+        )
+    call.terminal.answer(result.table(), result.json())
+    return result.exit_code
+
+
+@command(app)
+def extract(
+    call: Call,
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip, a webcam's number or a URL.")],
+    out: Annotated[Path, typer.Option(help="The file of skeletons, .npz.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Even if OUT exists.")] = False,
+) -> None:
+    """Save the landmarks of everybody in a clip; the file is taken wherever a clip is.
+
+    Example: `reid extract corridor.mp4 --out corridor.npz`
+    """
+    from pipeline import extract, save_skeletons
+
+    if out.exists() and not overwrite:
+        raise typer.BadParameter(f"{out} exists already: give another name, or --overwrite", param_hint="--out")
+    extraction = extract(clip, call.settings, progress=call.terminal.progress)
+    save_skeletons(out, extraction, overwrite=overwrite)
+    for warning in extraction.warnings:
+        call.terminal.warn(warning)
+    rows = [(t.id, f"{t.start:.1f}-{t.end:.1f}", len(t)) for t in extraction.tracks]
+    tracks = [{"track": t.id, "start": t.start, "end": t.end, "frames": len(t)} for t in extraction.tracks]
+    document = {"clip": clip, "out": str(out), "frames": extraction.frames, "tracks": tracks}
+    call.terminal.answer(grid(f"{out}: {clip}", ("track", "seconds", "frames"), rows), document)
+
+
+@command(app)
+def train(
+    call: Call,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
+) -> None:
+    """Train an encoder without labels; --config and --set give the run's own settings, as in configs/train/.
+
+    Example: `reid train --config configs/train/kgbd.yaml --set data=kgbd.npz --resume`
+    """
+    if call.config is None:
+        raise typer.BadParameter("say which run, as in configs/train/kgbd.yaml", param_hint="--config")
+    from pipeline.config import load_config
+    from smsge.config import TrainConfig
+
+    config = load_config(TrainConfig, call.config, call.changes)
+    from smsge.training import train_from_config
+
+    weights = train_from_config(config, resume=resume, progress=call.terminal.progress)
+    call.terminal.answer(
+        f"the encoder is {weights}: use it with --set encoder.weights={weights}", {"weights": str(weights)}
+    )
+
+
+@command(app)
+def synthesize(
+    call: Call,
+    out: Annotated[Path, typer.Option(help="Folder for the clips.")],
+    people: Annotated[int, typer.Option(min=1, help="How many people.")] = 5,
+    clips: Annotated[int, typer.Option(min=1, help="Clips of each.")] = 2,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 5.0,
+    walk: Annotated[Walk, typer.Option(help="Where they walk.")] = Walk.loop,
+    seed: Annotated[int | None, typer.Option(min=0, help="Other numbers, other people.", show_default=False)] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
+    truths: Annotated[Path | None, typer.Option(help="Folder for the true joints.", show_default=False)] = None,
+    samples: Annotated[bool, typer.Option("--samples", help="The clips of the demo instead.")] = False,
+) -> None:
+    """Render walkers with a known body, gait and camera.
+
+    Example: `reid synthesize --out walkers/ --people 20 --clips 3`
+    """
+    if samples:
+        from pipeline.synthetic.samples import SEED, synthesize_samples
+
+        made = synthesize_samples(out, SEED if seed is None else seed, call.terminal.progress)
+    else:
+        from pipeline.synthetic.synthesize import Filming, synthesize
+
+        filming = Filming(walk=walk.value, seconds=seconds)
+        made = synthesize(
+            out, people, clips, seed or 0, filming, workers=workers, truths=truths, progress=call.terminal.progress
+        )
+    call.terminal.answer(f"{len(made)} clips in {out}", {"out": str(out), "clips": [str(path) for path in made]})
+
+
+@command(app)
+def doctor(call: Call) -> int:
+    """Check what is installed, which device and model are used, and whether the gallery is sound.
+
+    Example: `reid doctor --json`
+    """
+    from pipeline.doctor import examine
+
+    report = examine(call.settings, call.gallery, call.terminal.progress)
+    call.terminal.answer(report.table(), report.json())
+    return report.exit_code
+
+
+@command(app)
+def demo(
+    call: Call,
+    out: Annotated[Path, typer.Option(help="Folder for the gallery and the pictures of the demo.")] = Path("demo_out"),
+    samples: Annotated[Path | None, typer.Option(help="Other clips, laid out alike.", show_default=False)] = None,
+) -> int:
+    """Enrol the sample people in a gallery of their own, find them in other clips, and compare with the truth.
+
+    Example: `reid demo --out demo_out`
+    """
+    from pipeline.demo import run_demo
+
+    result = run_demo(samples, out, settings=call.settings, progress=call.terminal.progress, embedder=call.embedder)
+    save_svg(result.table(), out / "search.svg", "reid demo")
+    call.terminal.answer(result.table(), result.json())
+    for line in result.summary():
+        call.terminal.remark(line)
+    return DONE
+
+
+def main() -> None:
+    """The command `reid`."""
+    app(prog_name="reid")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What all commands of `reid` share: their common options, and the `Call` that a command gets of them."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli_terminal import DONE, Terminal
+
+if TYPE_CHECKING:
+    from pipeline.gallery import Gallery
+    from pipeline.settings import Settings
+    from pipeline.templates import Embedder
+
+SHARED: dict[str, Any] = {
+    "gallery": Annotated[
+        Path | None, typer.Option(envvar="REID_GALLERY", help="The gallery; default: yours.", show_default=False)
+    ],
+    "config": Annotated[Path | None, typer.Option(help="Settings, a YAML file.", show_default=False)],
+    "changes": Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")
+    ],
+    "as_json": Annotated[bool, typer.Option("--json", help="The answer as JSON, and nothing else on stdout.")],
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")],
+}
+"""Options that every command takes."""
+
+FLAGS = ("as_json", "quiet")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a command was told by the options that all of them share."""
+
+    terminal: Terminal
+    gallery: Path | None
+    config: Path | None
+    changes: list[str]
+
+    @cached_property
+    def settings(self) -> "Settings":
+        from pipeline import load_settings
+
+        return load_settings(self.config, self.changes)
+
+    @cached_property
+    def embedder(self) -> "Embedder":
+        from pipeline.embed import load_embedder
+
+        return load_embedder(self.settings.encoder)
+
+    def open_gallery(self, create: bool = False) -> "Gallery":
+        """The gallery, to add to and to search; it must belong to the encoder in use."""
+        from pipeline import open_gallery
+
+        return open_gallery(self.gallery, self.settings, create=create, embedder=self.embedder)
+
+    def manage_gallery(self) -> "Gallery":
+        """The gallery, whatever encoder it belongs to; needs no model."""
+        from pipeline.gallery import Gallery
+
+        return Gallery.open(self.place, create=False)
+
+    @property
+    def place(self) -> Path:
+        from pipeline.places import default_gallery
+
+        return self.gallery or default_gallery()
+
+
+def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Make a function a command of `group`: it gets a `Call` first, then its own arguments; what it returns is the
+    exit code, None being 0."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., None]:
+        @wraps(function)
+        def run(**given: Any) -> None:
+            shared = {key: given.pop(key) for key in SHARED}
+            with Terminal(shared["quiet"], shared["as_json"]) as terminal:
+                call = Call(terminal, shared["gallery"], shared["config"], shared["changes"] or [])
+                code = function(call, **given)
+            raise typer.Exit(code or DONE)
+
+        own = list(inspect.signature(function).parameters.values())[1:]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        options = [
+            inspect.Parameter(key, keyword, annotation=kind, default=False if key in FLAGS else None)
+            for key, kind in SHARED.items()
+        ]
+        own = [parameter.replace(kind=keyword) for parameter in own]
+        run.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in own + options}
+        group.command(name)(run)
+        return run
+
+    return register

@@ -1,0 +1,276 @@
+"""Every clip below a folder, searched or enrolled: worker processes read the clips, this process decides and writes.
+
+A row is written when its clip is done and, in an enrolment, in the gallery; a run that was killed goes on from there.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.table import Table
+
+from pipeline.documents import exit_code, read_json, save_json
+from pipeline.enroll import CLIP_ERRORS, enroll_reading, refuse_known, refuse_read_only
+from pipeline.enrolled import ClipEnrolment
+from pipeline.errors import (
+    AlreadyEnrolledError,
+    CheckpointError,
+    ConfigError,
+    PoseModelError,
+    SkeletonFileError,
+    UserError,
+    VideoError,
+)
+from pipeline.gallery import Gallery
+from pipeline.ledger import Ledger
+from pipeline.pool import Done, run_tasks, usable_cores
+from pipeline.probes import Reader, Reading, own_embedder
+from pipeline.search import refuse_empty, search_failed, search_reading
+from pipeline.settings import Settings
+from pipeline.sources import clip_content, clips_below, placed
+from pipeline.templates import Embedder
+from pipeline.values import Progress, silent
+
+Mode = Literal["search", "enroll"]
+Read = Callable[[str], tuple[float, Reading]]
+"""A clip's path -> the seconds it took, and what is in it."""
+
+SUMMARY = "summary.json"
+FATAL = (CheckpointError, ConfigError, PoseModelError)
+"""What would fail every other clip as well: it ends the run."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a run came to. clips: below the folder. done: rows written now. resumed: rows of an earlier run.
+    already: of those done, enrolled before under the same name. failures: (clip, why). seconds: of this run."""
+
+    mode: str
+    folder: str
+    out: str
+    gallery: str
+    encoder: str
+    clips: int
+    done: int
+    resumed: int
+    already: int
+    failures: tuple[tuple[str, str], ...]
+    seconds: float
+    rows: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all clips done, 1 some failed, 2 all failed."""
+        return exit_code(self.done + self.resumed, len(self.failures))
+
+    def table(self) -> Table:
+        """The counts, then a row for every clip that failed, for a terminal."""
+        table = Table("clips", str(self.clips), title=f"{self.mode} {self.folder}", title_justify="left")
+        for what in ("done", "resumed", "already"):
+            table.add_row(what, str(getattr(self, what)))
+        table.add_row("failed", str(len(self.failures)), end_section=True)
+        for clip, error in self.failures:
+            table.add_row(clip, error)
+        return table
+
+    def json(self) -> dict[str, Any]:
+        """The document docs/json.md describes, which `out`/summary.json holds."""
+        told = {key: value for key, value in vars(self).items() if key not in ("rows", "failures")}
+        return {
+            **told,
+            "failed": len(self.failures),
+            "failures": [{"clip": clip, "error": error} for clip, error in self.failures],
+        }
+
+    def save(self, path: str | Path) -> Path:
+        """Write `json()` to `path`, whole or not at all. Raises UserError where it cannot be written."""
+        return save_json(path, self.json())
+
+
+def batch(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    gallery: Gallery,
+    mode: Mode = "search",
+    workers: int | None = None,
+    settings: Settings | None = None,
+    progress: Progress = silent,
+    embedder: Embedder | None = None,
+    make_read: Callable[[Settings], Read] | None = None,
+) -> BatchResult:
+    """Search or enrol every clip and file of skeletons below `folder`, writing `out`/results.jsonl and summary.json.
+
+    One row a clip (docs/json.md). A clip that fails has a row that says so, and the run goes on. Run again, clips that
+    are done and unchanged are skipped and failed ones tried again. Enrolled people are named as in `enroll`; who-is-who
+    pictures go to `out`/pictures. workers: processes; default one for every two cores. make_read: called once in every
+    worker for the function that reads a clip there (a module's function; in tests, or for another decoder).
+
+    Raises VideoError (no clip there), GalleryError, UserError (`out` cannot be written, is in use by another run, or
+    holds a run of another kind).
+    """
+    folder, out, settings = Path(folder), Path(out), settings or Settings()
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: at least one is needed")
+    began = time.monotonic()
+    clips = clips_below(folder, without=[out])
+    if not clips:
+        raise VideoError(f"no clip below {folder}: give a folder that holds videos or skeletons (.npz)")
+    if mode == "search":
+        refuse_empty(gallery)
+    else:
+        refuse_read_only(gallery)
+    embedder = embedder or own_embedder(settings)
+    with Ledger(out) as ledger:
+        run = _Run(folder, out, mode, gallery, settings, embedder)
+        _check_same_run(out / SUMMARY, run.identity())
+        ledger.resume(run.keeps)
+        paths = {clip.relative_to(folder).as_posix(): clip for clip in clips}
+        resumed = sum(name in ledger.rows for name in paths)
+        save_json(out / SUMMARY, {**run.identity(), "finished": False, "clips": len(clips)})
+        tasks, rows = [], []
+        for name, clip in paths.items():
+            if name in ledger.rows:
+                continue
+            row = run.row_without_reading(name, clip)
+            if row is None:
+                tasks.append(str(clip))
+            else:
+                ledger.add(row)
+                rows.append(row)
+        progress(mode, resumed + len(rows), len(clips))
+        make = partial(make_read or read_clips, settings)
+        count = min(workers or max(1, usable_cores() // 2), max(1, len(tasks)))
+        for end in run_tasks(tasks, make, count):
+            row = run.row(end)
+            ledger.add(row)
+            rows.append(row)
+            progress(mode, resumed + len(rows), len(clips))
+        failures = tuple((row["clip"], row["error"]) for row in rows if row["status"] == "failed")
+        result = BatchResult(
+            mode, str(folder), str(out), str(gallery.path), embedder.name,
+            clips=len(clips), done=len(rows) - len(failures), resumed=resumed,
+            already=sum(row["status"] == "already" for row in rows), failures=failures,
+            seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
+        )  # fmt: skip
+        save_json(out / SUMMARY, {**run.identity(), "finished": True, **result.json()})
+        return result
+
+
+def read_clips(settings: Settings) -> Read:
+    """What a worker does: one reader, its models loaded once, for all of its clips."""
+    reader = Reader(settings)
+
+    def read(source: str) -> tuple[float, Reading]:
+        began = time.monotonic()
+        reading = reader.read(source)
+        return time.monotonic() - began, reading
+
+    return read
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run: how the reading of a clip becomes its row, with the gallery written on the way."""
+
+    folder: Path
+    out: Path
+    mode: str
+    gallery: Gallery
+    settings: Settings
+    embedder: Embedder
+
+    def identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on where another stopped; how fast it runs does not matter."""
+        settings = asdict(self.settings)
+        del settings["encoder"]["device"], settings["encoder"]["batch"]
+        return {
+            "mode": self.mode,
+            "gallery": str(self.gallery.path),
+            "fingerprint": self.embedder.fingerprint,
+            "settings": settings,
+        }
+
+    def keeps(self, row: dict[str, Any]) -> bool:
+        """Whether a row of an earlier run stands: its clip was done, and is still the same or gone."""
+        if row.get("status") == "failed":
+            return False
+        path = self.folder / row["clip"]
+        return not path.exists() or self._content(path) == row.get("content")
+
+    def row_without_reading(self, name: str, clip: Path) -> dict[str, Any] | None:
+        """The row of a clip that the gallery holds already, so that nobody need read it; None for any other."""
+        if self.mode != "enroll":
+            return None
+        content = self._content(clip)
+        try:
+            refuse_known(self.gallery, str(clip), content)
+        except AlreadyEnrolledError as error:
+            return self._known(name, content, error)
+        return None
+
+    def row(self, end: Done[str, tuple[float, Reading]]) -> dict[str, Any]:
+        """The row of a clip that a worker is through with."""
+        clip = Path(end.task)
+        name = clip.relative_to(self.folder).as_posix()
+        if end.answer is None:
+            if isinstance(end.error, FATAL):
+                raise end.error
+            return self._row(name, "", "failed", 0.0, str(end.error))
+        seconds, reading = end.answer
+        content = reading.extraction.content
+        try:
+            document = self._decide(clip, reading)
+        except AlreadyEnrolledError as error:
+            return self._known(name, content, error)
+        except CLIP_ERRORS as error:
+            return self._row(name, content, "failed", seconds, str(error))
+        return self._row(name, content, "ok", seconds, None, document)
+
+    def _decide(self, clip: Path, reading: Reading) -> dict[str, Any]:
+        if self.mode == "search":
+            return search_reading(reading, self.gallery, self.embedder, self.settings).json()
+        who = placed(self.folder, clip)
+        pictures = self.out / "pictures" / clip.relative_to(self.folder).parent
+        return enroll_reading(
+            reading, who.name, self.gallery, self.embedder, pictures=pictures, settings=self.settings
+        ).json()
+
+    def _known(self, name: str, content: str, error: AlreadyEnrolledError) -> dict[str, Any]:
+        """A clip that the gallery holds: fine under the name it has here, a mistake under another."""
+        who = placed(self.folder, self.folder / name).name
+        held = self.gallery.holds(content)
+        mine = all(other == who or other.startswith(f"{who}-") for other in held)
+        return self._row(name, content, "already" if mine else "failed", 0.0, None if mine else str(error))
+
+    def _row(
+        self, name: str, content: str, status: str, seconds: float, error: str | None,
+        document: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        told = {"clip": name, "content": content, "status": status, "seconds": round(seconds, 3), "error": error}
+        if document is None and self.mode == "search":
+            document = search_failed(name, self.embedder, self.settings, error).json()
+        document = document or ClipEnrolment(name, error=error).json()
+        return {**told, **{key: value for key, value in document.items() if key not in told}}
+
+    @staticmethod
+    def _content(clip: Path) -> str:
+        try:
+            return clip_content(str(clip))
+        except (VideoError, SkeletonFileError):
+            return ""  # the worker meets the same error, and its row tells it
+
+
+def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
+    """Refuse to go on in a folder that holds a run of another kind: its rows would answer another question."""
+    told = read_json(path)
+    if told is None:
+        return
+    for key, value in identity.items():
+        if told.get(key) != value:
+            raise UserError(
+                f"{path.parent} holds a run with another {key}: choose another --out, or delete that folder"
+            )

@@ -1,0 +1,123 @@
+"""From trained weights to an encoder that can be searched with: what is usual, and from which similarity to believe it.
+
+    python -m pipeline.calibrate --weights runs/kgbd/encoder.safetensors --people clips/ --out default.safetensors
+
+`clips/` is a folder of folders, NAME/*.mp4 (rendered by `reid synthesize`, or footage of people who agreed to it), two
+clips or more of each. Two thirds of the people say what is usual of each descriptor and how it varies within one
+person; the threshold is taken from the others, whom nothing was fitted to.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.embed import describe
+from pipeline.errors import DatasetError, UserError
+from pipeline.population import Take, read_takes
+from pipeline.settings import Settings
+from pipeline.sources import expand
+from smsge import canonical
+from smsge.checkpoint import load_checkpoint, save_checkpoint
+from smsge.fusion import Standard, fit_standard, fuse
+from smsge.matching import cosine, equal_error_rate, pair_scores, retrieve, tar_at_far, threshold_at_far
+from smsge.sequence import SkeletonSequence
+
+Array = NDArray[np.floating]
+
+FAR = 0.01
+"""Share of impostor pairs that may pass the threshold."""
+
+SHRINKAGE = 0.5
+MIX = {"encoder": 0.25, "posture": 0.75}
+"""How much each descriptor counts; chosen on people that are in no table."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """standards: one a descriptor. threshold: the similarity passed by `FAR` of impostor pairs. report: what was
+    measured on the people that nothing was fitted to."""
+
+    standards: dict[str, Standard]
+    weights: dict[str, float]
+    threshold: float
+    report: dict[str, float]
+
+
+def calibrate(raw: Mapping[str, Array], identities: Sequence[str], sessions: Sequence[str],
+              mix: Mapping[str, float] = MIX) -> Calibration:  # fmt: skip
+    """raw: {descriptor: (N, D)} of N tracks with their people and clips. Raises DatasetError for too few people."""
+    people, clips = np.asarray(identities), np.asarray(sessions)
+    names = np.unique(people)
+    if len(names) < 6:
+        raise DatasetError(f"{len(names)} people with usable clips are too few to calibrate on: give 6 or more")
+    held_out = np.isin(people, names[2::3])
+    standards = {part: fit_standard(raw[part][~held_out], people[~held_out].tolist(), SHRINKAGE) for part in mix}
+    joined = fuse([standards[part](raw[part][held_out]) for part in mix], list(mix.values()))
+    similarity = cosine(joined, joined)
+    who, where = people[held_out], clips[held_out]
+    genuine, impostor = pair_scores(similarity, who, who, where, where)
+    threshold = threshold_at_far(impostor, FAR)
+    found = retrieve(similarity, who, who, where, where, ranks=(1,))
+    report = {
+        "people": float(len(np.unique(who))),
+        "tracks": float(len(who)),
+        "fitted_people": float(len(names) - len(np.unique(who))),
+        "fitted_tracks": float((~held_out).sum()),
+        "far": FAR,
+        "true_accept_rate": tar_at_far(genuine, impostor, FAR),
+        "equal_error_rate": equal_error_rate(genuine, impostor)[0],
+        "rank1": found.rank[1],
+        "mean_ap": found.mean_ap,
+    }
+    return Calibration(standards, dict(mix), float(threshold), report)
+
+
+def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> list[SkeletonSequence]:
+    """Every usable track of a folder of folders of clips. Raises DatasetError where clips lie outside such folders."""
+    clips = expand([folder])
+    loose = [clip.source for clip in clips if not clip.grouped]
+    if loose:
+        raise DatasetError(f"{loose[0]} is in nobody's folder: calibration needs {folder}/NAME/clip.mp4")
+    return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.calibrate", description=__doc__)
+    parser.add_argument("--weights", type=Path, required=True, help="an encoder that `reid train` wrote")
+    parser.add_argument("--people", type=Path, required=True, help="a folder of folders of clips")
+    parser.add_argument("--out", type=Path, required=True, help="where the calibrated encoder goes")
+    parser.add_argument("--cache", type=Path, help="a folder for extracted skeletons")
+    options = parser.parse_args(argv)
+    try:
+        trained = load_checkpoint(options.weights)
+        sequences = read_people(options.people, Settings(), options.cache)
+        done = calibrate(
+            describe(trained.model, sequences), [s.identity for s in sequences], [s.session for s in sequences]
+        )
+        arrays = {key: value for part, one in done.standards.items() for key, value in one.tensors(part).items()}
+        metadata = trained.metadata | {
+            "canonical": canonical.VERSION,
+            "fps": Settings().normalize.fps,
+            "weights": done.weights,
+            "threshold": round(done.threshold, 4),
+            "calibration": done.report,
+        }
+        tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
+        save_checkpoint(options.out, trained.model, tensors, metadata, half=True)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    figures = ", ".join(f"{key} {value:.3g}" for key, value in done.report.items())
+    sys.stdout.write(f"threshold {done.threshold:.4f}; {figures}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

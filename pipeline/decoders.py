@@ -1,0 +1,190 @@
+"""The two decoders behind `pipeline.video`: PyAV, which knows true timestamps, and OpenCV for what PyAV cannot open.
+
+Each is an iterator of (rgb (H, W, 3) uint8 upright, seconds from the first frame) with what the container declares.
+A decoder is made and closed by one `Video`; it raises `UnreadableError` with the reason in a few words.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+import av
+import cv2
+import numpy as np
+
+Picture = tuple[np.ndarray, float]
+
+_OPEN_TIMEOUT, _READ_TIMEOUT = 10.0, 20.0  # seconds, of a network source
+_TEXT_ART = {"ansi", "xbin", "bintext", "idf"}  # codecs with which FFmpeg makes a picture of any text file
+
+
+class UnreadableError(Exception):
+    """Why a source cannot be decoded, in a few words. other: whether another decoder may still succeed."""
+
+    def __init__(self, reason: str, other: bool = True) -> None:
+        super().__init__(reason)
+        self.other = other
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What the container says of itself; 0 where it says nothing. fps: mean frames a second; duration: seconds."""
+
+    fps: float
+    frames: int
+    duration: float
+
+
+class Decoder(Protocol):
+    """A source that is open. damaged: parts that had to be left out so far."""
+
+    declared: Declared
+    damaged: int
+
+    def __iter__(self) -> Iterator[Picture]: ...
+
+    def close(self) -> None: ...
+
+
+def fitted(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """The size scaled down, never up, so that the longer side is at most `max_side`."""
+    scale = min(1.0, max_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class AvDecoder:
+    """A file or URL through PyAV: every container and codec of FFmpeg, with its own timestamps and rotation."""
+
+    def __init__(self, address: str, max_side: int, network: bool) -> None:
+        # Silent. Any level would have FFmpeg's threads call into Python, and closing would wait for them for ever.
+        av.logging.set_level(None)
+        options = {"rtsp_transport": "tcp"} if network else {"protocol_whitelist": "file"}
+        timeout = (_OPEN_TIMEOUT, _READ_TIMEOUT) if network else None
+        # "file:" keeps names such as "concat:x" or "a:b.mp4" from being read as something else than a file.
+        where = address if network else f"file:{os.path.abspath(address)}"
+        try:
+            self._container: Any = av.open(where, options=options, timeout=timeout)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise UnreadableError(_reason(error)) from error
+        try:
+            if not self._container.streams.video:
+                raise UnreadableError("it holds no pictures", other=False)
+            self._stream = self._container.streams.video[0]
+            if self._stream.codec_context is None or self._stream.codec_context.name in _TEXT_ART:
+                raise UnreadableError("it is not a video", other=False)
+        except UnreadableError:
+            self._container.close()
+            raise
+        self._stream.thread_type = "AUTO"
+        self._max_side = max_side
+        self._network = network
+        self.declared = self._read_header()
+        self.damaged = 0
+
+    def _read_header(self) -> Declared:
+        stream = self._stream
+        rates = (stream.average_rate, stream.guessed_rate)
+        fps = next((float(rate) for rate in rates if rate and 0.1 <= rate <= 1000), 0.0)
+        if stream.duration and stream.time_base:
+            duration = float(stream.duration * stream.time_base)
+        else:
+            duration = self._container.duration / av.time_base if self._container.duration else 0.0
+        return Declared(fps, max(0, stream.frames), max(0.0, duration))
+
+    def __iter__(self) -> Iterator[Picture]:
+        first, step = None, 1.0 / (self.declared.fps or 25.0)
+        last = -step
+        for frame in self._frames():
+            stamp = frame.time
+            if stamp is None:
+                seconds = last + step
+            else:
+                first = stamp if first is None else first
+                seconds = stamp - first
+            if seconds <= last:  # a source that jumps back; what follows must still come later
+                seconds = last + 1e-3
+            last = seconds
+            yield self._upright(frame), seconds
+
+    def _frames(self) -> Iterator[Any]:
+        """Frames, leaving out packets that are damaged."""
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from packet.decode()
+                except av.error.EOFError:
+                    return
+                except av.error.FFmpegError:
+                    self.damaged += 1
+        except av.error.FFmpegError as error:
+            if self._network:
+                raise UnreadableError(_reason(error)) from error
+            self.damaged += 1  # the file breaks off inside the container
+
+    def _upright(self, frame: Any) -> np.ndarray:
+        width, height = frame.width, frame.height
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        if 0.2 < aspect < 5 and aspect != 1:
+            width = round(width * float(aspect))  # bodies keep their proportions on oblong pixels
+        width, height = fitted(width, height, self._max_side)
+        same = (width, height) == (frame.width, frame.height)
+        rgb = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=None if same else "AREA")
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as np.rot90 turns
+        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+    def close(self) -> None:
+        self._container.close()
+
+
+class CvDecoder:
+    """A webcam by its index, or a file that PyAV cannot open, through OpenCV."""
+
+    def __init__(self, address: str | int, max_side: int) -> None:
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        level = cv2.utils.logging.getLogLevel()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            self._capture = cv2.VideoCapture(address)
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise UnreadableError("there is no such camera" if isinstance(address, int) else "it is not a video")
+        self._camera = isinstance(address, int)
+        self._max_side = max_side
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        fps = fps if 0.1 <= fps <= 1000 else 0.0
+        frames = 0 if self._camera else max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.declared = Declared(fps, frames, frames / fps if fps else 0.0)
+        self.damaged = 0
+
+    def __iter__(self) -> Iterator[Picture]:
+        step = 1.0 / (self.declared.fps or 25.0)
+        first, last = None, -step
+        while True:
+            stamp = time.monotonic() if self._camera else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            fine, bgr = self._capture.read()
+            if not fine:
+                return
+            first = stamp if first is None else first
+            seconds = stamp - first
+            if seconds <= last:  # containers for which OpenCV knows no times
+                seconds = last + step
+            last = seconds
+            size = fitted(bgr.shape[1], bgr.shape[0], self._max_side)
+            if size != (bgr.shape[1], bgr.shape[0]):
+                bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+            yield cv2.cvtColor(bgr, cv2.COLOR_GRAY2RGB if bgr.ndim == 2 else cv2.COLOR_BGR2RGB), seconds
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.InvalidDataError):
+        return "it is not a video, or it is damaged"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())

@@ -1,0 +1,50 @@
+"""JSON documents on disk, and the exit code that goes with them."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+
+def exit_code(done: int, failed: int) -> int:
+    """0 all done, 1 some failed, 2 nothing could be done."""
+    return 0 if failed == 0 else 1 if done else 2
+
+
+def save_json(path: str | Path, document: Any) -> Path:
+    """Write one document, indented, whole or not at all; returns the path. Raises UserError where it cannot be."""
+    return save_text(path, json.dumps(document, indent=2) + "\n")
+
+
+def save_text(path: str | Path, text: str) -> Path:
+    """Replace `path` by `text` in one step, so that a reader or a kill never meets half a file."""
+    path = Path(path)
+    partial = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+        ) as file:
+            partial = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o644)
+        partial.replace(path)
+    except OSError as error:
+        if partial is not None:
+            partial.unlink(missing_ok=True)
+        raise UserError(
+            f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
+        ) from error
+    return path
+
+
+def read_json(path: Path) -> Any:
+    """The document at `path`, None where there is none or it is damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None

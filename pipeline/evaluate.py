@@ -1,0 +1,161 @@
+"""How often people are found again in footage: the shipped encoder beside plain descriptors, on the same tracks.
+
+    python -m pipeline.evaluate configs/evaluate/samples.yaml --root sample_videos
+
+A protocol is a YAML file: `enrol` and one or more sets of `probes`, each {person: [clip, ...]}; a clip is a path below
+the root, or {clip: path, tracks: [1]} where several people are in it.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from pipeline.embed import TrackEmbedder, describe, load_embedder
+from pipeline.errors import ConfigError, UserError
+from pipeline.population import Take, read_takes
+from pipeline.settings import EncoderSettings, Settings
+from smsge.descriptors import bone_lengths
+from smsge.matching import cosine, retrieve, standardise, statistics
+from smsge.sequence import SkeletonSequence
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Who is enrolled from which clips, and which clips are searched: {name of the set: takes}."""
+
+    title: str
+    enrol: list[Take]
+    probes: dict[str, list[Take]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One descriptor on one set of probes. rank1, mean_ap: of single tracks; clip_rank1: of whole clips, the tracks of
+    a clip voting with the sum of their similarities to each person. tracks, clips: how many probes that is."""
+
+    probes: str
+    descriptor: str
+    rank1: float
+    mean_ap: float
+    clip_rank1: float
+    tracks: int
+    clips: int
+
+
+def load_protocol(path: Path, root: Path) -> Protocol:
+    """Raises ConfigError where the file is not a protocol, naming what is wrong."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Protocol(
+            str(data.get("title", path.stem)),
+            _takes(data["enrol"], root),
+            {str(name): _takes(takes, root) for name, takes in data["probes"].items()},
+        )
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path} is not a protocol ({error!r}): it needs enrol and probes, as {{person: [clip]}}"
+        ) from error
+
+
+def _takes(people: Mapping[str, Sequence[str | Mapping[str, Any]]], root: Path) -> list[Take]:
+    takes = []
+    for person, clips in people.items():
+        for clip in clips:
+            name, tracks = (clip, None) if isinstance(clip, str) else (clip["clip"], tuple(clip["tracks"]))
+            takes.append(Take(str(person), root / name, tracks))
+    return takes
+
+
+def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cache: Path | None = None) -> list[Line]:
+    """Every descriptor on every set of probes.
+
+    The plain descriptors are standardised by the mean and deviation of the enrolled tracks and compared by cosine; the
+    encoder's row is what the tool does. A probe clip without a usable track counts as a miss.
+    """
+    gallery = read_takes(protocol.enrol, settings, cache, embedder.frames)
+    lines = []
+    for name, takes in protocol.probes.items():
+        probes = read_takes(takes, settings, cache, embedder.frames)
+        for descriptor, (g, p) in _descriptors(embedder, gallery, probes).items():
+            lines.append(_line(name, descriptor, g, p, gallery, probes, takes))
+    return lines
+
+
+def _descriptors(
+    embedder: TrackEmbedder, gallery: list[SkeletonSequence], probes: list[SkeletonSequence]
+) -> dict[str, tuple[Array, Array]]:
+    raw_gallery, raw_probes = (describe(embedder.model, sequences) for sequences in (gallery, probes))
+    for raw, sequences in ((raw_gallery, gallery), (raw_probes, probes)):
+        raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
+
+    def plain(part: str) -> tuple[Array, Array]:
+        usual = statistics(raw_gallery[part])
+        return standardise(raw_gallery[part], *usual), standardise(raw_probes[part], *usual)
+
+    return {
+        "bone lengths": plain("bones"),
+        "posture statistics": plain("posture"),
+        "SM-SGE alone": plain("encoder"),
+        **{
+            f"{part} as calibrated": (standard(raw_gallery[part]), standard(raw_probes[part]))
+            for part, standard in embedder.standards.items()
+        },
+        f"reid: {embedder.name}": (embedder.join(raw_gallery), embedder.join(raw_probes)),
+    }
+
+
+def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[SkeletonSequence],
+          probes: list[SkeletonSequence], takes: list[Take]) -> Line:  # fmt: skip
+    similarity = cosine(p, g)
+    enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
+    found = retrieve(similarity, wanted, enrolled, ranks=(1,))
+    people = np.unique(enrolled)
+    best = np.stack([similarity[:, enrolled == person].max(axis=1) for person in people], axis=1)
+    sessions = np.array([s.session for s in probes])
+    right = 0
+    for take in takes:
+        own = (sessions == str(take.clip)) & (wanted == take.person)
+        right += bool(own.any()) and people[best[own].sum(axis=0).argmax()] == take.person
+    return Line(name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes))
+
+
+def table(protocol: Protocol, lines: Sequence[Line]) -> str:
+    """The lines as a Markdown table, in per cent."""
+    head = "| probes | descriptor | Rank-1 of tracks | mAP | Rank-1 of clips |\n|---|---|---|---|---|"
+    rows = [
+        f"| {line.probes} | {line.descriptor} | {100 * line.rank1:.1f} ({line.tracks}) | {100 * line.mean_ap:.1f} "
+        f"| {100 * line.clip_rank1:.1f} ({line.clips}) |"
+        for line in lines
+    ]
+    return "\n".join([f"{protocol.title}\n", head, *rows])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.evaluate", description=__doc__)
+    parser.add_argument("protocol", type=Path)
+    parser.add_argument("--root", type=Path, default=Path(), help="where the protocol's clips lie")
+    parser.add_argument("--weights", default="default", help="an encoder that ships, or a path")
+    parser.add_argument("--cache", type=Path, help="a folder for extracted skeletons")
+    options = parser.parse_args(argv)
+    try:
+        protocol = load_protocol(options.protocol, options.root)
+        lines = evaluate(protocol, load_embedder(EncoderSettings(weights=options.weights)), Settings(), options.cache)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(table(protocol, lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""A clip -> the skeletons in it: decode, pose, track, frame by frame, never more than a few frames in memory."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from pipeline.pose import MediaPipePose, PoseEstimator
+from pipeline.settings import Settings
+from pipeline.skeletons import Extraction, load_skeletons
+from pipeline.tracking import Tracker
+from pipeline.values import Frame, Person, Progress, silent
+from pipeline.video import content_id, is_stream, open_video
+
+Watcher = Callable[[Frame, Sequence[Person], Sequence[int]], None]
+"""`watch(frame, persons, numbers)`: told of every frame who is in it; numbers are the tracker's provisional ones."""
+
+_REPORT_EVERY = 5  # frames between two reports of progress
+
+
+def extract(
+    source: str | Path,
+    settings: Settings | None = None,
+    pose: PoseEstimator | None = None,
+    progress: Progress = silent,
+    watch: Watcher | None = None,
+) -> Extraction:
+    """Everybody in a clip, as tracks of landmarks.
+
+    source: a video file, a webcam's index, a URL, or an .npz of skeletons extracted before, which is read as it is.
+    pose: an estimator that is open already, to be used for many clips; None opens MediaPipe's for this one.
+    Raises `VideoError`, `SkeletonFileError` or `PoseModelError`; a clip without people gives no tracks.
+    """
+    source, settings = str(source), settings or Settings()
+    if not is_stream(source) and source.lower().endswith(".npz"):
+        return load_skeletons(source)
+    with ExitStack() as stack:
+        video = stack.enter_context(open_video(source, settings.video))
+        info = video.info
+        content = "" if is_stream(source) else content_id(source)
+        if pose is None:
+            pose = stack.enter_context(MediaPipePose(settings.pose, progress=progress))
+        tracker = Tracker(settings.tracking)
+        name = Path(info.source).name or info.source
+        frames, last = 0, 0.0
+        for frame in video:
+            persons = pose(frame)
+            numbers = tracker.update(frame, persons)
+            if watch is not None:
+                watch(frame, persons, numbers)
+            frames, last = frame.index + 1, frame.time
+            if frames % _REPORT_EVERY == 0:
+                progress(name, frames, info.frames_declared or None)
+        progress(name, frames, frames)
+        size = (info.width, info.height)
+        fps = (frames - 1) / last if last > 0 else info.fps
+        return Extraction(
+            source=info.source,
+            content=content,
+            frame_size=size,
+            fps=fps,
+            duration=last + 1 / fps if fps else 0.0,
+            frames=frames,
+            tracks=tuple(tracker.finish(size, info.source)),
+            warnings=tuple(video.warnings),
+        )

@@ -1,0 +1,31 @@
+"""Opens the gallery that belongs to the encoder in use."""
+
+from pathlib import Path
+
+from pipeline.embed import load_embedder
+from pipeline.gallery import Gallery
+from pipeline.places import default_gallery
+from pipeline.settings import Settings
+from pipeline.templates import Embedder
+
+
+def open_gallery(
+    path: str | Path | None = None,
+    settings: Settings | None = None,
+    *,
+    create: bool = True,
+    embedder: Embedder | None = None,
+) -> Gallery:
+    """The gallery at `path` (default: the user's own, or REID_GALLERY), for the encoder that `settings` name.
+
+    A context manager. create: make it where there is none. embedder: used instead of loading one.
+    Raises GalleryError, WrongEncoderError (it belongs to another encoder), CheckpointError.
+    """
+    encoder = embedder or load_embedder((settings or Settings()).encoder)
+    return Gallery.open(
+        Path(path) if path is not None else default_gallery(),
+        fingerprint=encoder.fingerprint,
+        encoder_name=encoder.name,
+        dim=encoder.dim,
+        create=create,
+    )

@@ -1,0 +1,269 @@
+"""Frames -> Persons: MediaPipe's Pose Landmarker, one for each person, in a window that goes with them.
+
+A landmarker in VIDEO mode follows one body and filters its landmarks; given a window that moves with the person it
+works at any distance, needs no detector while it holds them, and is not tempted by others. One more, the scout, looks
+where `people.Search` says for those who are not followed yet; it stays with the one it finds, and another is opened.
+For one person that costs what one landmarker costs.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.people import (
+    JOINTS,
+    Search,
+    Window,
+    body_height,
+    centre_of,
+    cut,
+    moved,
+    plausible,
+    same_body,
+    window_around,
+)
+from pipeline.pose_models import resolve_model
+from pipeline.settings import PoseSettings
+from pipeline.values import Frame, Person, Progress, silent
+
+ROOM = 2.0  # side of a window, in body heights
+STEP = 0.1  # by how much an edge of a window may move from frame to frame, in body heights
+CONFIRMED = 2  # frames in which a newcomer must be found again before they are reported
+LOST = 0.5  # seconds out of sight after which a person is no longer followed
+STILL, STILL_SECONDS = 0.04, 1.0  # body heights moved within so many seconds: standing
+STANDING_SPACING = 0.2  # seconds between two looks at somebody who stands
+
+_BLANK = np.zeros((64, 64, 3), np.uint8)
+
+
+class PoseEstimator(Protocol):
+    """Finds the people in the frames of one video after another; a context manager."""
+
+    def __enter__(self) -> "PoseEstimator": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        """Everybody seen in the frame; frames come in order, index 0 begins another video."""
+        ...
+
+
+class Follower(Protocol):
+    """What poses one body in a picture and follows it from call to call."""
+
+    def __call__(self, rgb: np.ndarray, time: float) -> Person | None: ...
+
+    def close(self) -> None: ...
+
+
+class _Followed:
+    """Somebody who is followed: where they were, how they move, and their own landmarker."""
+
+    def __init__(self, follower: Follower, person: Person, window: Window, time: float) -> None:
+        self.follower = follower
+        self.person = person
+        self._window = np.array(window, np.float64)
+        self.centre, self.height = centre_of(person), body_height(person)
+        self.speed = np.zeros(2)
+        self.seen = self.posed = time
+        self.hits = 0
+        self.missed = False
+        self._anchor, self._anchored = person.image[JOINTS], time
+
+    def expected(self, time: float) -> np.ndarray:
+        return np.asarray(self.centre + self.speed * min(time - self.seen, LOST))
+
+    def window(self, time: float, width: int, height: int) -> Window:
+        """Where to pose them: from the window in which they were found, by small steps, to one that goes with them.
+
+        The landmarker expects the body where it was in the picture before, so a leap would make it lose the body.
+        """
+        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST))
+        aim = np.array(window_around(self.expected(time), room, width, height), np.float64)
+        step = np.inf if self.missed else STEP * self.height
+        self._window += np.clip(aim - self._window, -step, step)
+        x0, y0, x1, y1 = (round(float(edge)) for edge in self._window)
+        return x0, y0, x1, y1
+
+    def box(self, time: float) -> np.ndarray:
+        """Where they are taken to be, with a margin for what moves with them."""
+        shift = self.expected(time) - self.centre
+        margin = 0.1 * self.height
+        return np.asarray(self.person.box + np.tile(shift, 2) + np.array([-margin, -margin, margin, margin]))
+
+    def due(self, time: float) -> bool:
+        standing = time - self._anchored >= STILL_SECONDS
+        return not standing or time - self.posed >= STANDING_SPACING - 1e-6
+
+    def surprise(self, person: Person, time: float) -> float:
+        """How far from where they were expected, in body heights."""
+        return float(np.linalg.norm(centre_of(person) - self.expected(time))) / self.height
+
+    def found(self, person: Person, time: float) -> None:
+        centre, passed = centre_of(person), time - self.seen
+        if self.hits and passed > 0:
+            self.speed = 0.6 * self.speed + 0.4 * (centre - self.centre) / passed
+        self.height = body_height(person) if not self.hits else 0.8 * self.height + 0.2 * body_height(person)
+        self.person, self.centre, self.seen, self.missed = person, centre, time, False
+        self.hits += 1
+        if np.linalg.norm(person.image[JOINTS] - self._anchor, axis=1).max() > STILL * self.height:
+            self._anchor, self._anchored = person.image[JOINTS], time
+
+
+class FollowingPose:
+    """The `PoseEstimator` that follows each person in a window of their own; keeps, between frames, where they were.
+
+    settings: how many people at once, what is believed. make: opens one more `Follower`; the first is opened at once.
+    """
+
+    def __init__(self, settings: PoseSettings, make: Callable[[], Follower]) -> None:
+        self._settings, self._make = settings, make
+        self._open = ExitStack()
+        self._idle: list[Follower] = []
+        self._followed: list[_Followed] = []
+        self._search = Search()
+        self._scout: Follower | None = self._follower()
+
+    def __enter__(self) -> "FollowingPose":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the models; safe to call twice."""
+        self._open.close()
+        self._idle, self._followed, self._scout = [], [], None
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        """Everybody seen in the frame, each once; see `PoseEstimator`."""
+        if frame.index == 0:
+            self._begin()
+        here = self._follow(frame)
+        self._look(frame)
+        return here
+
+    def _begin(self) -> None:
+        """Forget one video before the next."""
+        for one in self._followed:
+            self._release(one)
+        self._followed, self._search = [], Search()
+
+    def _follow(self, frame: Frame) -> list[Person]:
+        """Pose everybody who is followed; first those in sight, then the lost ones, with the others painted out."""
+        height, width = frame.rgb.shape[:2]
+        time = frame.time
+        found: dict[int, Person] = {}
+        hidden = [one.person for one in self._followed if not one.missed and not one.due(time)]
+        for turn_of_lost in (False, True):
+            for place, one in enumerate(self._followed):
+                if not one.due(time) or (one.missed or not one.hits) != turn_of_lost:
+                    continue
+                one.posed = time
+                others = [*hidden, *found.values()] if turn_of_lost else []
+                person = self._pose(one.follower, frame, one.window(time, width, height), others)
+                if person is not None and (one.hits or self._agrees(one, person)):
+                    found[place] = person
+            self._part(found, time)
+        for place, one in enumerate(self._followed):
+            if place in found:
+                one.found(found[place], time)
+            elif one.posed == time:
+                one.missed = True
+        here = [one.person for place, one in enumerate(self._followed) if place in found and one.hits >= CONFIRMED]
+        self._dismiss(time, width, height)
+        return here
+
+    def _agrees(self, one: _Followed, person: Person) -> bool:
+        """Whether a newcomer's first pose as somebody followed is what the scout saw."""
+        return one.surprise(person, one.seen) < 0.3 and 0.5 < body_height(person) / one.height < 2.0
+
+    def _part(self, found: dict[int, Person], time: float) -> None:
+        """Where two landmarkers hold one body, leave it to the one that expected it there."""
+        for a in sorted(found):
+            for b in sorted(found):
+                if a < b and a in found and b in found and same_body(found[a], found[b]):
+                    one, other = self._followed[a], self._followed[b]
+                    strange = one.surprise(found[a], time) > other.surprise(found[b], time)
+                    del found[a if other.hits >= CONFIRMED and strange else b]
+
+    def _dismiss(self, time: float, width: int, height: int) -> None:
+        """Give up those who are out of sight for too long, have left the frame, or were never confirmed."""
+        kept = []
+        for one in self._followed:
+            x, y = one.expected(time)
+            outside = not (0 <= x < width and 0 <= y < height)
+            gone = one.missed and (one.hits < CONFIRMED or outside or time - one.seen > LOST)
+            if gone:
+                self._release(one)
+            else:
+                kept.append(one)
+        self._followed = kept
+
+    def _look(self, frame: Frame) -> None:
+        """Send the scout where somebody may be who is not followed; whom it finds is followed from the next frame."""
+        if len(self._followed) >= self._settings.max_people:
+            return
+        window = self._search.window(frame, [one.box(frame.time) for one in self._followed])
+        if window is None:
+            return
+        known = [one.person for one in self._followed]
+        self._scout = self._scout or self._follower()
+        person = self._pose(self._scout, frame, window, known)
+        if person is None:
+            return
+        if any(same_body(person, other) for other in known):
+            self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
+            return
+        # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
+        self._followed.append(_Followed(self._scout, person, window, frame.time))
+        self._scout = None
+
+    def _pose(self, follower: Follower, frame: Frame, window: Window, hide: list[Person]) -> Person | None:
+        person = follower(cut(frame.rgb, window, hide), frame.time)
+        if person is None:
+            return None
+        person = moved(person, window[0], window[1])
+        height, width = frame.rgb.shape[:2]
+        if plausible(person, width, height, self._settings.min_confidence):
+            return person
+        if follower is self._scout:
+            follower(_BLANK, frame.time)  # it must not hold on to what nobody believes
+        return None
+
+    def _follower(self) -> Follower:
+        if self._idle:
+            return self._idle.pop()
+        follower = self._make()
+        self._open.callback(follower.close)
+        return follower
+
+    def _release(self, one: _Followed) -> None:
+        one.follower(_BLANK, one.posed)  # forget the body
+        self._idle.append(one.follower)
+
+
+class MediaPipePose(FollowingPose):
+    """`FollowingPose` on MediaPipe's Pose Landmarker.
+
+    model_path: a .task bundle; None for the one that the settings name, which is fetched where it is not in the
+    cache. Raises `PoseModelError` at once when it cannot be had or loaded.
+    """
+
+    def __init__(
+        self, settings: PoseSettings | None = None, model_path: Path | None = None, progress: Progress = silent
+    ) -> None:
+        # MediaPipe takes a second to load, which skeletons read from a file and scripted pose sources do without.
+        from pipeline.landmarker import Landmarker
+
+        settings = settings or PoseSettings()
+        model = model_path or resolve_model(settings.model, progress=progress)
+        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence))

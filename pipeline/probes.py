@@ -1,0 +1,141 @@
+"""A source -> its tracks, each refused with a reason or turned into a template: what enrolment and search both need."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.normalize import normalize
+from pipeline.quality import Refusal, assess
+from pipeline.settings import Settings
+from pipeline.skeletons import Extraction, load_skeletons
+from pipeline.sources import is_skeletons
+from pipeline.templates import Embedder, Template
+from pipeline.values import PoseTrack, Progress, silent
+from pipeline.video import is_stream, open_video, shown
+
+if TYPE_CHECKING:
+    from pipeline.pose import PoseEstimator
+
+_BEST = {
+    "too small": "the largest person is",
+    "badly seen": "the person seen best is",
+    "too short": "the longest track is",
+    "too still": "the liveliest person is",
+}
+"""How the track that came nearest is spoken of; the later a reason stands here, the nearer it came."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One person seen in a clip.
+
+    quality: in [0, 1], from the track's length, size, motion and visibility. refusal: why it cannot be used, None
+    where it can; template: None where it cannot.
+    """
+
+    track: PoseTrack = field(repr=False)
+    quality: float
+    refusal: Refusal | None
+    template: Template | None = field(repr=False)
+
+    @property
+    def reason(self) -> str | None:
+        """The refusal in words, with the figure and the figure needed."""
+        return None if self.refusal is None else str(self.refusal)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one clip holds. source: what the user gave, a URL without its password. probes: one a track, in order of
+    first appearance."""
+
+    source: str
+    extraction: Extraction = field(repr=False)
+    probes: tuple[Probe, ...]
+
+    @property
+    def usable(self) -> tuple[Probe, ...]:
+        """The probes that can be enrolled or searched."""
+        return tuple(probe for probe in self.probes if probe.template is not None)
+
+    def nobody(self) -> str:
+        """Why no track is usable, as one line: how much was looked at, and what the best track lacks."""
+        frames = self.extraction.frames
+        where = f"no walking person found in {frames} frame{'' if frames == 1 else 's'} of {self.source}"
+        refusals = [probe.refusal for probe in self.probes if probe.refusal is not None]
+        if not refusals:
+            return f"{where}: nobody was detected, give a clip in which a person walks in full view"
+        order = list(_BEST)
+        best = max(refusals, key=lambda refusal: (order.index(refusal.reason), refusal.figure / refusal.needed))
+        figures = str(best).removeprefix(f"{best.reason}: ")
+        return f"{where}: {_BEST[best.reason]} {figures if best.reason == 'too small' else best}"
+
+
+class Reader:
+    """Reads clips with one encoder and one pose model, which is loaded for the first clip that needs it; a context
+    manager, which frees that model.
+
+    pose, embedder: used instead of those that the settings name, and left open.
+    """
+
+    def __init__(
+        self, settings: Settings, pose: "PoseEstimator | None" = None, embedder: Embedder | None = None
+    ) -> None:
+        self.settings = settings
+        self.embedder = embedder or own_embedder(settings)
+        self._pose = pose
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the pose model that was loaded here; safe to call twice."""
+        self._open.close()
+
+    def read(self, source: str, progress: Progress = silent) -> Reading:
+        """Everybody in `source`, a clip or a file of skeletons, ready to be enrolled or searched.
+
+        Raises VideoError, SkeletonFileError or PoseModelError. Nobody being there is no error: see `Reading.usable`.
+        """
+        extraction = load_skeletons(source) if is_skeletons(source) else self._extract(source, progress)
+        return Reading(shown(source), extraction, tuple(self._probe(track) for track in extraction.tracks))
+
+    def _extract(self, source: str, progress: Progress) -> Extraction:
+        # Here, because MediaPipe takes seconds to import and skeletons that are there already do not need it.
+        from pipeline.extract import extract
+        from pipeline.pose import MediaPipePose
+
+        if self._pose is None:
+            if not is_stream(source):
+                open_video(source, self.settings.video).close()  # a bad file is told before a model is fetched
+            self._pose = self._open.enter_context(MediaPipePose(self.settings.pose, progress=progress))
+        return extract(source, self.settings, pose=self._pose, progress=progress)
+
+    def _probe(self, track: PoseTrack) -> Probe:
+        settings = self.settings
+        quality = assess(track, settings.quality, settings.normalize.max_gap)
+        if quality.refusal is not None:
+            return Probe(track, quality.score, quality.refusal, None)
+        skeleton = normalize(track, settings.normalize)
+        longest = max(np.unique(skeleton.segment, return_counts=True)[1], default=0)
+        if longest < self.embedder.frames:  # after all: the settings may ask for less than the encoder needs
+            have, need = longest / skeleton.fps, self.embedder.frames / skeleton.fps
+            return Probe(track, 0.0, Refusal("too short", have, need, "s", "without a break"), None)
+        embedding = self.embedder.embed([skeleton])[0]
+        return Probe(
+            track, quality.score, None, Template(embedding, quality.score, skeleton, self.embedder.fingerprint)
+        )
+
+
+def own_embedder(settings: Settings) -> Embedder:
+    """The encoder that the settings name. Raises CheckpointError."""
+    from pipeline.embed import load_embedder  # here, because torch takes seconds to import and tests bring their own
+
+    return load_embedder(settings.encoder)

@@ -1,0 +1,238 @@
+"""Footage -> Frames: files, webcams and network streams, decoded ahead in a thread, never more than a few at a time."""
+
+import hashlib
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from pipeline.decoders import AvDecoder, CvDecoder, Decoder, Picture, UnreadableError
+from pipeline.errors import VideoError
+from pipeline.settings import VideoSettings
+from pipeline.values import Frame
+
+_CONTAINERS = (
+    "3gp 3g2 asf avi dv f4v flv gif h264 h265 hevc m2ts m4v mjpeg mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv y4m"
+)
+SUFFIXES = frozenset(f".{suffix}" for suffix in [*_CONTAINERS.split(), "npz"])
+"""What `find_clips` takes for a clip; .npz is a clip's extracted skeletons."""
+
+_AHEAD = 4  # frames decoded before they are asked for
+_LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms"}
+_NETWORK = _LIVE | {"http", "https", "tcp"}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a source once it is open.
+
+    source: what the user gave, without a password. width, height: of the Frames, in pixels (upright, scaled).
+    fps: mean frames a second as declared, 0 where unknown. frames_declared, duration (s): 0 where unknown.
+    """
+
+    source: str
+    width: int
+    height: int
+    fps: float
+    frames_declared: int
+    duration: float
+
+
+def is_stream(source: str) -> bool:
+    """Whether `source` is a webcam's index or a URL rather than a file."""
+    if urlsplit(source).scheme.lower() in _NETWORK:
+        return True
+    return source.isascii() and source.isdigit() and not Path(source).exists()
+
+
+def shown(source: str) -> str:
+    """`source` as it may be shown and kept: a URL without its user and password."""
+    if "@" not in source or not is_stream(source):
+        return source
+    parts = urlsplit(source)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def find_clips(folder: str | Path) -> list[Path]:
+    """Every clip below `folder`, known by its suffix, in order of path; hidden files are left out."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise VideoError(f"{folder} is not a folder: give a folder that holds clips")
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def content_id(path: str | Path) -> str:
+    """The sha256 of a file's bytes, in hex: the same clip under any name."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read ({error.strerror}): give a video file") from error
+
+
+def open_video(source: str | Path, settings: VideoSettings | None = None) -> "Video":
+    """Open footage: the path of a file, the index of a webcam ("0"), or an RTSP or HTTP URL.
+
+    Raises `VideoError` at once when it cannot be opened or its first frame cannot be decoded.
+    """
+    return Video(str(source), settings or VideoSettings())
+
+
+class Video:
+    """Open footage, a context manager and an iterator of `Frame`s; each frame is given once.
+
+    A thread decodes a few frames ahead, so that decoding and what the caller does overlap; a live source that comes
+    faster than its frames are taken loses the oldest. `warnings` is complete when the last frame has been taken.
+    """
+
+    def __init__(self, source: str, settings: VideoSettings) -> None:
+        self.warnings: list[str] = []
+        self._name = shown(source)
+        self._max_seconds = settings.max_seconds
+        self._live = is_stream(source) and urlsplit(source).scheme.lower() not in {"http", "https"}
+        self._decoder = _open_decoder(source, settings.max_side)
+        self._pictures = iter(self._decoder)
+        try:
+            self._first: Picture = next(self._pictures)
+        except StopIteration:
+            self._decoder.close()
+            raise VideoError(f"{self._name}: no picture could be decoded: the file is damaged or empty") from None
+        except UnreadableError as error:
+            self._decoder.close()
+            raise VideoError(f"{self._name} cannot be decoded: {error}") from error
+        height, width = self._first[0].shape[:2]
+        declared = self._decoder.declared
+        self.info = VideoInfo(self._name, width, height, declared.fps, declared.frames, declared.duration)
+        self._queue: queue.Queue[Picture | BaseException | None] = queue.Queue(_AHEAD)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._thread is not None or self._closed:
+            raise VideoError(f"{self._name} has been read already: open it again")
+        self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
+        self._thread.start()
+        count, time, cut = 0, 0.0, False
+        try:
+            while (item := self._queue.get()) is not None:
+                if isinstance(item, UnreadableError):
+                    self.warnings.append(f"{self._name}: broke off after {count} frames: {item}")
+                    break
+                if isinstance(item, BaseException):
+                    raise item
+                rgb, time = item
+                cut = self._max_seconds is not None and time >= self._max_seconds
+                if cut:
+                    break
+                yield Frame(rgb=rgb, time=time, index=count)
+                count += 1
+            else:
+                self._check_whole(count, time)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Stop decoding and release the source; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop.set()
+        if self._thread is None:
+            self._decoder.close()
+            return
+        while self._thread.is_alive():
+            _drain(self._queue)
+            self._thread.join(0.05)
+
+    def _decode(self) -> None:
+        """The thread: everything that comes goes into the queue, then None; an error goes in as itself."""
+        end: BaseException | None = None
+        try:
+            self._put(self._first)
+            for picture in self._pictures:
+                if self._stop.is_set():
+                    return
+                self._put(picture)
+        except BaseException as error:
+            end = error
+        finally:
+            self._decoder.close()
+            self._put(end)
+
+    def _put(self, item: Picture | BaseException | None) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                if self._live and isinstance(item, tuple):
+                    _drain(self._queue)
+
+    def _check_whole(self, count: int, last: float) -> None:
+        """Warn when fewer frames came than the container declares, or the times end well before its duration."""
+        declared = self._decoder.declared
+        if declared.frames:
+            missing = declared.frames - count
+            if missing > max(2, 0.02 * declared.frames):
+                self.warnings.append(f"{self._name}: truncated: {count} of {declared.frames} frames could be decoded")
+                return
+        elif declared.duration and not self._live:
+            end = last + 1 / (declared.fps or 25.0)
+            if end < 0.95 * declared.duration - 0.5:
+                self.warnings.append(
+                    f"{self._name}: truncated: {end:.1f} of {declared.duration:.1f} s could be decoded"
+                )
+                return
+        if self._decoder.damaged:
+            self.warnings.append(f"{self._name}: {self._decoder.damaged} damaged parts were left out")
+
+
+def _open_decoder(source: str, max_side: int) -> Decoder:
+    if is_stream(source):
+        try:
+            if source.isdigit():
+                return CvDecoder(int(source), max_side)
+            return AvDecoder(source, max_side, network=True)
+        except UnreadableError as error:
+            kind = f"camera {source}" if source.isdigit() else shown(source)
+            raise VideoError(f"{kind} cannot be opened: {error}") from error
+    path = Path(source)
+    if path.is_dir():
+        raise VideoError(f"{source} is a folder, not a clip: give a video file, or use `reid batch` for folders")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise VideoError(f"{source}: {reason}: check the path") from error
+    if size == 0:
+        raise VideoError(f"{source} is empty (0 bytes): copy or record it again")
+    try:
+        return AvDecoder(source, max_side, network=False)
+    except UnreadableError as error:
+        try:
+            if error.other:
+                return CvDecoder(source, max_side)
+        except UnreadableError:
+            pass  # the first decoder's reason is the better one
+        raise VideoError(f"{source} cannot be opened: {error}: give a video file") from error
+
+
+def _drain(waiting: "queue.Queue[Picture | BaseException | None]") -> None:
+    try:
+        while True:
+            waiting.get_nowait()
+    except queue.Empty:
+        return

@@ -1,0 +1,1 @@
+"""Small clips of rendered walkers, who is in them, and their true joints."""

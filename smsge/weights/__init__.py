@@ -1,0 +1,1 @@
+"""The encoder that ships, and its model card."""

@@ -1,0 +1,93 @@
+"""Clips whose people are scripted and an encoder that anyone can follow, so that the flow is tested without models."""
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+from stick_people import Stick, walk
+
+from pipeline.errors import PoseModelError, VideoError
+from pipeline.gallery import Gallery
+from pipeline.probes import Reader, Reading
+from pipeline.settings import Settings
+from pipeline.skeletons import Extraction, save_skeletons
+from pipeline.values import PoseTrack
+from smsge.sequence import SkeletonSequence
+
+FPS = 15.0
+NARROW, MIDDLE, WIDE = Stick(shoulders=0.30), Stick(shoulders=0.38), Stick(shoulders=0.46)
+
+
+class ShoulderEncoder:
+    """Embeds the width of the shoulders, in statures, as an angle: people differ by it and by nothing else."""
+
+    fingerprint = "f" * 64
+    name = "shoulders"
+    dim = 8
+    frames = 20
+    threshold = 0.9
+
+    def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
+        left, right = (sequences[0].layout.index[f"{side} shoulder"] for side in ("left", "right"))
+        out = np.zeros((len(sequences), self.dim), np.float32)
+        for row, sequence in zip(out, sequences, strict=True):
+            width = np.linalg.norm(sequence.joints[:, left] - sequence.joints[:, right], axis=1).mean()
+            row[:2] = np.cos(15 * width), np.sin(15 * width)
+        return out
+
+
+def passes(*who: tuple[Stick, float, float], scale: float = 100.0) -> tuple[PoseTrack, ...]:
+    """A track for each (person, start, end in seconds)."""
+    tracks = []
+    for number, (stick, start, end) in enumerate(who, 1):
+        track = walk(stick, np.arange(round((end - start) * FPS)) / FPS, noise=0.002, scale=scale, seed=number)
+        moved = {**vars(track), "id": number, "times": track.times + start, "frames": track.frames + round(start * FPS)}
+        tracks.append(PoseTrack(**moved))
+    return tuple(tracks)
+
+
+def extraction(source: str, tracks: tuple[PoseTrack, ...], content: str | None = None) -> Extraction:
+    """What would be extracted from a clip of six seconds; its content is told from its name."""
+    known = hashlib.sha256((content or source).encode()).hexdigest()
+    return Extraction(source, known, (1280, 480), FPS, 6.0, 90, tracks)
+
+
+def clip(path: Path, *who: tuple[Stick, float, float], content: str | None = None, scale: float = 100.0) -> Path:
+    """A file of skeletons at `path`, its content told from its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save_skeletons(path, extraction(path.name, passes(*who, scale=scale), content))
+
+
+def gallery_at(path: Path) -> Gallery:
+    """A gallery of the shoulder encoder."""
+    encoder = ShoulderEncoder()
+    return Gallery.open(path, fingerprint=encoder.fingerprint, encoder_name=encoder.name, dim=encoder.dim)
+
+
+class ScriptedRead:
+    """What a worker does in these tests: a file called `slow`, `dies`, … does so, any other is read as it is."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.reader = Reader(settings, embedder=ShoulderEncoder())
+
+    def __call__(self, source: str) -> tuple[float, Reading]:
+        stem = Path(source).stem
+        if stem == "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if stem == "bug":
+            raise ZeroDivisionError("what nobody\nforesaw")
+        if stem == "bad":
+            raise VideoError(f"{source} cannot be opened: give a video file")
+        if stem == "model":
+            raise PoseModelError("the pose model cannot be reached")
+        if stem == "slow":
+            time.sleep(60)
+        return 0.25, self.reader.read(source)
+
+
+def unable(settings: Settings) -> ScriptedRead:
+    """A worker that cannot get ready."""
+    raise PoseModelError("the pose model cannot be reached")

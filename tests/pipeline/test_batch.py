@@ -1,0 +1,235 @@
+"""A run over a folder: every clip has its row, a killed run goes on, and one process writes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import NARROW, WIDE, ScriptedRead, ShoulderEncoder, clip, gallery_at, unable
+
+from pipeline.batch import BatchResult, batch
+from pipeline.enroll import enroll
+from pipeline.errors import GalleryError, PoseModelError, UserError, VideoError
+from pipeline.ledger import Ledger
+from pipeline.pool import Done
+from pipeline.settings import SearchSettings, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(folder: Path, out: Path, mode: str = "search", **options: Any) -> BatchResult:
+    with gallery_at(folder.parent / "people.db") as gallery:
+        options = {"make_read": ScriptedRead, "workers": 1, **options}
+        return batch(folder, out, gallery=gallery, mode=mode, embedder=ShoulderEncoder(), **options)  # type: ignore[arg-type]
+
+
+def in_this_process(tasks: Iterable[str], make: Any, workers: int) -> Iterator[Done[str, Any]]:
+    """What `run_tasks` does, without the seconds that a process takes to start."""
+    read = make()
+    for task in tasks:
+        try:
+            yield Done(task, read(task), None)
+        except UserError as error:
+            yield Done(task, None, error)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["pipeline.batch"], "run_tasks", in_this_process)
+
+
+def people(folder: Path) -> dict[str, int]:
+    with gallery_at(folder / "people.db") as gallery:
+        return {person.name: person.templates for person in gallery.people()}
+
+
+def rows(out: Path) -> dict[str, dict[str, Any]]:
+    return {row["clip"]: row for row in map(json.loads, (out / "results.jsonl").read_text().splitlines())}
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    """A folder of clips beside a gallery that holds nan."""
+    with gallery_at(tmp_path / "people.db") as gallery:
+        enroll(clip(tmp_path / "nan.npz", (NARROW, 0, 4)), gallery=gallery, embedder=ShoulderEncoder())
+    folder = tmp_path / "clips"
+    clip(folder / "a.npz", (NARROW, 0, 3))
+    clip(folder / "deep" / "er" / "b.npz", (WIDE, 0, 3))
+    return folder
+
+
+def test_search_resume_and_retry(clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = clips / "out"
+    clip(clips / "dies.npz", (WIDE, 0, 3), content="dies")
+    clip(clips / "bug.npz", (WIDE, 0, 3), content="bug")
+    seen: list[float] = []
+    result = run(clips, out, workers=2, progress=lambda what, done, total: seen.append(done))
+    assert (result.clips, result.done, result.resumed, result.exit_code) == (4, 2, 0, 1)
+    assert seen == [0, 1, 2, 3, 4]
+    table = rows(out)
+    assert sorted(table) == ["a.npz", "bug.npz", "deep/er/b.npz", "dies.npz"]
+    keys = ["clip", "content", "status", "seconds", "error", "encoder", "threshold", "tracks"]
+    assert {tuple(row) for row in table.values()} == {tuple(keys)}
+    assert (table["a.npz"]["status"], table["a.npz"]["error"], table["a.npz"]["seconds"]) == ("ok", None, 0.25)
+    assert table["a.npz"]["tracks"][0]["name"] == "nan"
+    assert table["deep/er/b.npz"]["tracks"][0]["decision"] == "unknown"
+    assert "SIGKILL" in table["dies.npz"]["error"]
+    assert table["bug.npz"]["error"] == "ZeroDivisionError: what nobody foresaw"
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["finished"] is True
+    assert (summary["done"], summary["failed"]) == (2, 2)
+
+    monkeypatch.setattr(sys.modules["pipeline.batch"], "run_tasks", in_this_process)
+    (clips / "dies.npz").rename(clips / "lives.npz")
+    (clips / "bug.npz").unlink()
+    (clips / "a.npz").unlink()
+    clip(clips / "a.npz", (NARROW, 0, 3), content="another a")
+    result = run(clips, out)
+    assert (result.clips, result.done, result.resumed, result.exit_code) == (3, 2, 1, 0)
+    assert sorted(rows(out)) == ["a.npz", "deep/er/b.npz", "lives.npz"]
+    assert run(clips, out).resumed == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_torn_row_is_done_again(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(clips, out)
+    text = (out / "results.jsonl").read_text()
+    (out / "results.jsonl").write_text(text[:-40])
+    result = run(clips, out)
+    assert (result.done, result.resumed) == (1, 1)
+    assert len(rows(out)) == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_enrolment_names_by_place_and_knows_what_it_has(tmp_path: Path) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    clip(folder / "anna" / "1.npz", (NARROW, 0, 3))
+    clip(folder / "anna" / "2.npz", (NARROW, 0, 4), content="anna 2")
+    clip(folder / "hall.npz", (NARROW, 0, 3), (WIDE, 0, 3))
+    clip(folder / "short.npz", (WIDE, 0, 0.5))
+    result = run(folder, out, "enroll")
+    assert people(tmp_path) == {"anna": 2, "hall-1": 1, "hall-2": 1}
+    assert (result.done, result.exit_code) == (3, 1)
+    keys = ["clip", "content", "status", "seconds", "error", "people", "refused", "notes", "picture"]
+    assert {tuple(row) for row in rows(out).values()} == {tuple(keys)}
+    assert "too short" in rows(out)["short.npz"]["error"]
+
+    # Killed between the gallery's transaction and the row: found in the gallery. Under another name: a mistake.
+    (out / "results.jsonl").unlink()
+    (folder / "short.npz").unlink()
+    clip(folder / "bert" / "1.npz", (NARROW, 0, 3), content="1.npz")
+    result = run(folder, out, "enroll")
+    assert people(tmp_path) == {"anna": 2, "hall-1": 1, "hall-2": 1}
+    assert {name: row["status"] for name, row in rows(out).items()} == {
+        "anna/1.npz": "already",
+        "anna/2.npz": "already",
+        "bert/1.npz": "failed",
+        "hall.npz": "already",
+    }
+    assert (result.already, result.exit_code) == (3, 1)
+    assert "is enrolled already, as anna" in result.failures[0][1]
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_copies_in_one_run_are_enrolled_once(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    clip(folder / "anna" / "1.npz", (NARROW, 0, 3), content="same")
+    clip(folder / "anna" / "2.npz", (NARROW, 0, 3), content="same")
+    result = run(folder, tmp_path / "out", "enroll")
+    assert people(tmp_path) == {"anna": 1}
+    assert (result.done, result.already, result.exit_code) == (2, 1, 0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_of_another_kind_is_not_gone_on_with(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(clips, out)
+    with pytest.raises(UserError, match="holds a run with another mode"):
+        run(clips, out, "enroll")
+    with pytest.raises(UserError, match="holds a run with another settings"):
+        run(clips, out, settings=Settings(search=SearchSettings(top=1)))
+    with Ledger(out), pytest.raises(UserError, match="another run is writing"):
+        run(clips, out)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_fails_every_clip_ends_the_run(clips: Path, tmp_path: Path) -> None:
+    with pytest.raises(PoseModelError):
+        run(clips, tmp_path / "1", make_read=unable)
+    clip(clips / "model.npz")
+    with pytest.raises(PoseModelError):
+        run(clips, tmp_path / "3")
+
+
+@pytest.mark.usefixtures("quick")
+def test_requests_that_make_no_sense(clips: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(VideoError, match="no clip below"):
+        run(empty, tmp_path / "out")
+    with pytest.raises(VideoError, match="is not a folder"):
+        run(tmp_path / "none", tmp_path / "out")
+    with pytest.raises(UserError, match="--workers 0"):
+        run(clips, tmp_path / "out", workers=0)
+    nobody = tmp_path / "other" / "clips"
+    clip(nobody / "a.npz", (NARROW, 0, 3))
+    with pytest.raises(GalleryError, match="nobody is enrolled"):
+        run(nobody, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_all_failed_is_2(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    (folder / "bad.mp4").parent.mkdir()
+    (folder / "bad.mp4").write_text("words")
+    result = run(folder, tmp_path / "out", "enroll")
+    assert result.exit_code == 2
+    assert result.table().row_count == 5
+    assert json.loads(result.save(tmp_path / "saved.json").read_text()) == result.json()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from scripted import ScriptedRead, ShoulderEncoder, gallery_at
+from pipeline.batch import batch
+if __name__ == "__main__":
+    folder = Path({folder!r})
+    with gallery_at(folder / "people.db") as gallery:
+        batch(folder / "clips", folder / "out", gallery=gallery, mode="enroll", workers=2,
+              embedder=ShoulderEncoder(), make_read=ScriptedRead)
+"""
+
+
+@pytest.mark.usefixtures("quick")
+def test_kill_9_loses_the_clip_in_hand_at_most(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    clip(folder / "anna.npz", (NARROW, 0, 3))
+    clip(folder / "slow.npz", (WIDE, 0, 3))
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT.format(paths=[str(ROOT), str(Path(__file__).parent)], folder=str(tmp_path)))
+    parent = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    results = tmp_path / "out" / "results.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (results.exists() and results.stat().st_size):
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(parent.pid, signal.SIGKILL)  # its workers, which would sleep on
+    assert list(rows(tmp_path / "out")) == ["anna.npz"]
+    assert people(tmp_path) == {"anna": 1}
+    (folder / "slow.npz").rename(folder / "wim.npz")
+    result = run(folder, tmp_path / "out", "enroll")
+    assert (result.done, result.resumed, result.exit_code) == (1, 1, 0)
+    assert people(tmp_path) == {"anna": 1, "wim": 1}

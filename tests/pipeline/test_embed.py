@@ -1,0 +1,91 @@
+"""Skeletons -> embeddings, with a tiny encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.embed import STRIDE, TrackEmbedder, encode, load_embedder
+from pipeline.errors import CheckpointError, ConfigError
+from pipeline.settings import EncoderSettings
+from smsge.checkpoint import load_checkpoint, save_checkpoint
+from smsge.config import EncoderConfig
+from smsge.descriptors import posture_statistics
+from smsge.encoder import SMSGE
+from smsge.fusion import fit_standard
+from smsge.layouts import CASIA14
+from smsge.sequence import SkeletonSequence
+
+
+def walk(seed: int, frames: int = 40) -> SkeletonSequence:
+    generator = np.random.default_rng(seed)
+    still = generator.normal(size=(1, 14, 3))
+    return SkeletonSequence((still + 0.1 * generator.normal(size=(frames, 14, 3))).astype(np.float32), CASIA14, 15.0)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = SMSGE(EncoderConfig(frames=8, hidden=4)).eval()
+    walks = [walk(seed) for seed in range(12)]
+    names = [str(seed // 2) for seed in range(12)]
+    raw = {"encoder": encode(model, walks), "posture": np.stack([posture_statistics(w) for w in walks])}
+    tensors = {
+        key: torch.from_numpy(value)
+        for part, vectors in raw.items()
+        for key, value in fit_standard(vectors, names, 0.5).tensors(part).items()
+    }
+    path = tmp_path / "tiny.safetensors"
+    metadata = {"weights": {"encoder": 0.25, "posture": 0.75}, "threshold": 0.4, "canonical": 1, "fps": 15.0}
+    save_checkpoint(path, model, tensors, metadata)
+    return path
+
+
+def test_embeddings_are_of_unit_length_and_do_not_depend_on_the_batch(weights: Path):
+    embedder = load_embedder(EncoderSettings(weights=str(weights), device="cpu", batch=3))
+    walks = [walk(seed, frames) for seed, frames in ((1, 9), (2, 40), (3, 25))]
+    together = embedder.embed(walks)
+    assert together.shape == (3, embedder.dim)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(together, np.concatenate([embedder.embed([one]) for one in walks]), atol=1e-5)
+    assert embedder.threshold == 0.4
+    assert embedder.frames == 8
+    assert "posture" in embedder.name
+
+
+def test_a_track_is_the_mean_over_windows_of_the_mean_over_prefixes(weights: Path):
+    model = load_checkpoint(weights).model
+    one = walk(7, 20)
+    windows = torch.from_numpy(one.windows(8, round(8 * STRIDE)))
+    with torch.inference_mode():
+        slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
+    np.testing.assert_allclose(encode(model, [one])[0], slow.mean(0).numpy(), atol=1e-5)
+
+
+def test_nothing_gives_nothing(weights: Path):
+    embedder = load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+    assert embedder.embed([]).shape == (0, embedder.dim)
+
+
+def test_a_track_shorter_than_a_window_is_refused(weights: Path):
+    with pytest.raises(ValueError, match="no uninterrupted window of 8"):
+        load_embedder(EncoderSettings(weights=str(weights), device="cpu")).embed([walk(1, 7)])
+
+
+def test_weights_without_calibration_are_refused(tmp_path: Path):
+    path = tmp_path / "bare.safetensors"
+    save_checkpoint(path, SMSGE(EncoderConfig(hidden=4)), {}, {})
+    with pytest.raises(CheckpointError, match="no usable calibration"):
+        TrackEmbedder(load_checkpoint(path), "bare")
+
+
+def test_weights_that_are_nowhere_are_refused_by_name():
+    with pytest.raises(CheckpointError, match="nowhere"):
+        load_embedder(EncoderSettings(weights="nowhere"))
+
+
+def test_a_device_that_is_not_there_is_refused(weights: Path):
+    with pytest.raises(ConfigError, match=r"encoder\.device"):
+        load_embedder(EncoderSettings(weights=str(weights), device="quantum"))

@@ -1,0 +1,93 @@
+"""The whole of extraction on tiny clips, with a scripted pose source."""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pytest
+from test_people import standing
+from test_video import write_clip
+
+from pipeline.errors import SkeletonFileError, VideoError
+from pipeline.extract import extract
+from pipeline.settings import Settings, VideoSettings
+from pipeline.skeletons import save_skeletons
+from pipeline.values import Frame, Person
+from pipeline.video import content_id
+
+
+class Walking:
+    """One person who walks to the right from frame 5 on."""
+
+    def __enter__(self) -> "Walking":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held."""
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        return [standing(20 + 20 * frame.time, 4, 40)] if frame.index >= 5 else []
+
+
+def test_one_walker_becomes_one_track(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(40)])
+    told: list[tuple[str, float, float | None]] = []
+    watched: list[tuple[int, int]] = []
+    found = extract(
+        clip,
+        pose=Walking(),
+        progress=lambda *what: told.append(what),
+        watch=lambda frame, persons, numbers: watched.append((frame.index, len(numbers))),
+    )
+    assert found.source == str(clip)
+    assert found.content == content_id(clip)
+    assert found.frame_size == (64, 48)
+    assert found.frames == 40
+    assert found.fps == pytest.approx(25, rel=1e-3)
+    assert found.duration == pytest.approx(1.6, rel=1e-3)
+    assert found.warnings == ()
+    (track,) = found.tracks
+    np.testing.assert_array_equal(track.frames, np.arange(5, 40))
+    np.testing.assert_allclose(track.times, 0.04 * np.arange(5, 40), atol=2e-3)
+    assert watched == [(k, int(k >= 5)) for k in range(40)]
+    assert told[-1] == ("walk.mp4", 40, 40)
+
+
+def test_nobody_is_no_error(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "empty.mp4", [0, 40, 80])
+    assert extract(clip, pose=Walking()).tracks == ()
+
+
+def test_skeletons_are_read_as_they_are(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(30)])
+    found = extract(clip, pose=Walking())
+    again = extract(save_skeletons(tmp_path / "walk.npz", found))
+    assert again.content == found.content
+    np.testing.assert_allclose(again.tracks[0].image, found.tracks[0].image)
+    (tmp_path / "bad.npz").write_bytes(b"nothing")
+    with pytest.raises(SkeletonFileError):
+        extract(tmp_path / "bad.npz")
+
+
+def test_truncated_clip_keeps_its_warning(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.avi", [40 * k for k in range(50)], size=(160, 120))
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    (warning,) = extract(clip, pose=Walking()).warnings
+    assert "truncated" in warning
+
+
+def test_settings_reach_the_decoder(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(30)], size=(128, 96))
+    found = extract(clip, Settings(video=VideoSettings(max_side=64, max_seconds=0.8)), pose=Walking())
+    assert found.frame_size == (64, 48)
+    assert found.frames == 20
+
+
+def test_missing_clip_is_told_before_any_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["pipeline.extract"], "MediaPipePose", None)
+    with pytest.raises(VideoError, match="there is no such file"):
+        extract(tmp_path / "absent.mp4")

@@ -1,0 +1,166 @@
+"""Who is followed: newcomers, leavers, people who cross, people imagined; with followers that read painted pictures."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_people import ground, standing
+
+from pipeline.pose import STANDING_SPACING, FollowingPose, MediaPipePose
+from pipeline.pose_models import default_cache_dir
+from pipeline.settings import PoseSettings
+from pipeline.values import Frame, Person
+
+TALL, WIDE = 100, 30
+WIDTH, HEIGHT = 480, 240
+
+
+SCENE = ground(WIDTH, HEIGHT)
+
+
+def draw(places: dict[int, tuple[float, float]]) -> np.ndarray:
+    """A grey scene with a plain rectangle of colour (0, 255, 40 * k) for person k, later ones nearer the camera."""
+    rgb = SCENE.copy()
+    for k, (x, y) in places.items():
+        x0, y0 = int(x) - WIDE // 2, int(y)
+        rgb[max(0, y0) : y0 + TALL, max(0, x0) : max(0, x0 + WIDE)] = (0, 255, 40 * k)
+    return rgb
+
+
+class Reader:
+    """Finds rectangles as a landmarker finds bodies: keeps to its own while it is in sight, else takes the largest."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Reader.made += 1
+        self.own: int | None = None
+        self.calls = 0
+
+    def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
+        self.calls += 1
+        seen = {}
+        rows, columns = np.nonzero((rgb[:, :, 0] == 0) & (rgb[:, :, 1] == 255))
+        numbers = rgb[rows, columns, 2] // 40
+        for k in np.unique(numbers):
+            own = numbers == k
+            if own.sum() > 0.25 * TALL * WIDE:
+                seen[k] = (int(own.sum()), standing(float(columns[own].mean()), float(rows[own].min()), TALL))
+        if self.own not in seen:
+            self.own = max(seen, key=lambda k: seen[k][0]) if seen else None
+        return None if self.own is None else seen[self.own][1]
+
+    def close(self) -> None:
+        self.own = None
+
+
+@pytest.fixture
+def pose() -> Iterator[FollowingPose]:
+    with FollowingPose(PoseSettings(), Reader) as made:
+        yield made
+
+
+def run(pose: FollowingPose, scenes: list[dict[int, tuple[float, float]]], fps: float = 25.0) -> list[list[int]]:
+    """The middles, in pixels, of those found in each frame, in order."""
+    return [
+        sorted(round(float(person.image[11:13, 0].mean())) for person in pose(Frame(draw(scene), k / fps, k)))
+        for k, scene in enumerate(scenes)
+    ]
+
+
+def test_one_person_is_found_soon_and_kept(pose: FollowingPose) -> None:
+    found = run(pose, [{1: (60 + 4 * k, 80)} for k in range(60)])
+    assert all(len(here) == 1 for here in found[4:])
+    assert all(abs(here[0] - (60 + 4 * k)) <= 2 for k, here in enumerate(found) if here)
+
+
+def test_nobody_is_nobody(pose: FollowingPose) -> None:
+    assert run(pose, [{}] * 40) == [[]] * 40
+
+
+def test_second_person_walking_in_is_found_within_a_second(pose: FollowingPose) -> None:
+    scenes = [{1: (200 - k, 80)} | ({2: (460 - 3 * (k - 30), 90)} if k >= 30 else {}) for k in range(90)]
+    found = run(pose, scenes)
+    assert all(len(here) == 1 for here in found[4:30])
+    assert all(len(here) == 2 for here in found[30 + 25 :])
+
+
+def test_people_who_cross_are_both_kept(pose: FollowingPose) -> None:
+    scenes = [{1: (60 + 4 * k, 80), 2: (420 - 4 * k, 84)} for k in range(90)]
+    found = run(pose, scenes)
+    apart = [k for k in range(90) if abs(360 - 8 * k) > 60]
+    assert all(len(found[k]) == 2 for k in apart if 35 > k > 30 or k > 60)
+    assert all(len(here) <= 2 for here in found)
+    assert abs(found[80][0] - (420 - 320)) <= 2
+    assert abs(found[80][1] - (60 + 320)) <= 2
+
+
+def test_leaver_is_given_up_and_found_on_return(pose: FollowingPose) -> None:
+    scenes = [{1: (100 + 3 * k, 80)} for k in range(30)] + [{}] * 30 + [{1: (300 - 3 * k, 80)} for k in range(30)]
+    found = run(pose, scenes)
+    assert found[30:60] == [[]] * 30
+    assert all(len(here) == 1 for here in found[66:])
+
+
+def test_another_video_begins_with_nobody(pose: FollowingPose) -> None:
+    run(pose, [{1: (100, 80)}] * 10)
+    assert pose(Frame(draw({}), 0.0, 0)) == []
+    assert run(pose, [{}] * 5) == [[]] * 5
+
+
+def test_somebody_standing_is_looked_at_seldom_and_walks_on_seen(pose: FollowingPose) -> None:
+    found = run(pose, [{1: (100, 80)}] * 100 + [{1: (100 + 4 * k, 80)} for k in range(40)])
+    rare = sum(bool(here) for here in found[50:100])
+    assert 8 <= rare <= round(50 / 25 / STANDING_SPACING) + 2
+    assert all(found[110:])
+
+
+def test_no_more_than_max_people_and_each_has_one_follower() -> None:
+    Reader.made = 0
+    scenes = [{k: (60.0 + 90 * k + j % 20, 80.0) for k in range(1, 5)} for j in range(60)]
+    with FollowingPose(PoseSettings(max_people=2), Reader) as pose:
+        assert max(len(here) for here in run(pose, scenes)) == 2
+    assert Reader.made == 2
+
+
+def test_what_is_seen_once_is_not_reported(pose: FollowingPose) -> None:
+    scenes: list[dict[int, tuple[float, float]]] = [{}] * 20
+    scenes[10] = {1: (200, 80)}
+    assert run(pose, scenes) == [[]] * 20
+
+
+MODEL = default_cache_dir() / "models" / "pose_landmarker_full.task"
+WALK = Path(os.environ.get("REID_DATA", Path(__file__).parents[2] / "../shared/data")) / "clips" / "hall_blue_1.mp4"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MODEL.exists(), reason="the pose model is not in the cache: reid models pull")
+def test_mediapipe_finds_nobody_in_a_wall_and_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    with MediaPipePose(model_path=MODEL) as pose:
+        assert [pose(Frame(ground(), k / 25, k)) for k in range(3)] == [[]] * 3
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MODEL.exists(), reason="the pose model is not in the cache: reid models pull")
+@pytest.mark.skipif(not WALK.exists(), reason="no footage of a walker: set REID_DATA")
+def test_mediapipe_follows_a_walker(capfd: pytest.CaptureFixture[str]) -> None:
+    from pipeline.video import open_video
+
+    with open_video(WALK) as video:
+        frames = [frame for frame in video if frame.index < 50]
+    with MediaPipePose(model_path=MODEL) as pose:
+        people = [pose(frame) for frame in frames]
+        again = [pose(frame) for frame in frames]
+    assert [len(here) for here in again] == [len(here) for here in people]
+    np.testing.assert_allclose(again[-1][0].image, people[-1][0].image, atol=2.0)
+    late = people[20:]
+    assert sum(len(here) == 1 for here in late) >= 28
+    person = late[-1][0]
+    assert person.image.shape == (33, 2)
+    assert person.world.shape == (33, 3)
+    assert 0.5 < person.visibility.mean() <= 1
+    assert 0.3 < np.linalg.norm(person.world[11:13].mean(axis=0) - person.world[23:25].mean(axis=0)) < 0.7
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,153 @@
+"""Who is found, who is unknown, who is refused; and the document that scripts rely on."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
+
+from pipeline.enroll import enroll
+from pipeline.errors import ConfigError, GalleryError, SkeletonFileError, UserError, VideoError
+from pipeline.gallery import Gallery
+from pipeline.search import SearchResult, search, search_each
+from pipeline.settings import QualitySettings, SearchSettings, Settings
+
+
+@pytest.fixture
+def gallery(tmp_path: Path) -> Gallery:
+    gallery = gallery_at(tmp_path / "people.db")
+    for name, stick in (("nan", NARROW), ("wim", WIDE)):
+        enroll(clip(tmp_path / f"{name}.npz", (stick, 0, 4)), gallery=gallery, embedder=ShoulderEncoder())
+    return gallery
+
+
+def find(gallery: Gallery, *sources: Path | str, **options: Any) -> list[SearchResult]:
+    return search(list(sources), gallery=gallery, embedder=ShoulderEncoder(), **options)
+
+
+def test_match_unknown_and_refused(gallery: Gallery, tmp_path: Path) -> None:
+    hall = clip(tmp_path / "hall.npz", (WIDE, 0, 4), (MIDDLE, 1, 5), (NARROW, 2, 2.5))
+    (result,) = find(gallery, hall)
+    wim, stranger, short = result.tracks
+    assert (wim.decision, wim.name, wim.reason) == ("match", "wim", None)
+    assert [ranked.name for ranked in wim.candidates] == ["wim", "nan"]
+    assert wim.similarity == wim.candidates[0].similarity > 0.99
+    assert (stranger.decision, stranger.name) == ("unknown", None)
+    assert len(stranger.candidates) == 2
+    assert stranger.similarity == stranger.candidates[0].similarity < 0.9
+    assert (short.decision, short.name, short.similarity, short.candidates) == ("refused", None, None, ())
+    assert short.reason is not None
+    assert short.reason.startswith("too short")
+    assert result.note is None
+
+
+def test_the_document_is_the_promised_one(gallery: Gallery, tmp_path: Path) -> None:
+    hall = clip(tmp_path / "hall.npz", (WIDE, 1, 5), (NARROW, 2, 2.5))
+    (result,) = find(gallery, hall)
+    told = json.loads(result.save(tmp_path / "hall.json").read_text())
+    assert told == result.json()
+    assert list(told) == ["clip", "encoder", "threshold", "tracks"]
+    assert (told["clip"], told["encoder"], told["threshold"]) == (str(hall), "shoulders", 0.9)
+    keys = [
+        "track",
+        "start",
+        "end",
+        "frames",
+        "quality",
+        "decision",
+        "reason",
+        "name",
+        "similarity",
+        "candidates",
+        "box",
+    ]
+    assert [list(track) for track in told["tracks"]] == [keys, keys]
+    first = told["tracks"][0]
+    assert (first["track"], first["start"], first["frames"]) == (1, 1.0, 60)
+    assert first["end"] == pytest.approx(1 + 59 / 15, abs=1e-3)
+    assert [list(candidate) for candidate in first["candidates"]] == [["rank", "name", "similarity"]] * 2
+    assert [candidate["rank"] for candidate in first["candidates"]] == [1, 2]
+    x0, y0, x1, y1 = first["box"]
+    assert x0 < x1
+    assert y0 < y1
+
+
+def test_a_score_at_the_threshold_is_a_match_as_it_is_shown(gallery: Gallery, tmp_path: Path) -> None:
+    middle = clip(tmp_path / "middle.npz", (MIDDLE, 0, 4))
+    (before,) = find(gallery, middle)
+    best = before.tracks[0].similarity
+    assert best is not None
+    assert find(gallery, middle, threshold=best)[0].tracks[0].decision == "match"
+    assert find(gallery, middle, threshold=best + 1e-3)[0].tracks[0].decision == "unknown"
+    settings = Settings(search=SearchSettings(top=1, threshold=best))
+    (result,) = find(gallery, middle, settings=settings)
+    assert (result.threshold, len(result.tracks[0].candidates)) == (best, 1)
+    assert len(find(gallery, middle, settings=settings, top=2)[0].tracks[0].candidates) == 2
+    for wrong in ({"top": 0}, {"threshold": 1.5}, {"threshold": float("nan")}):
+        with pytest.raises(ConfigError):
+            find(gallery, middle, **wrong)
+
+
+def test_nobody_to_be_found_is_an_answer(gallery: Gallery, tmp_path: Path) -> None:
+    (empty,) = find(gallery, clip(tmp_path / "empty.npz"))
+    assert (empty.tracks, empty.error) == ((), None)
+    assert empty.note is not None
+    assert empty.note.startswith("no usable track: no walking person found in 90 frames of ")
+    (short,) = find(gallery, clip(tmp_path / "short.npz", (WIDE, 0, 0.5)))
+    assert [track.decision for track in short.tracks] == ["refused"]
+    assert "the longest track is too short" in (short.note or "")
+
+
+def test_one_bad_clip_does_not_stop_the_rest_and_alone_is_raised(gallery: Gallery, tmp_path: Path) -> None:
+    (tmp_path / "torn.npz").write_bytes(b"PK torn")
+    good = clip(tmp_path / "good.npz", (WIDE, 0, 4))
+    torn, found, missing = find(gallery, tmp_path / "torn.npz", good, tmp_path / "none.mp4")
+    assert found.error is None
+    assert found.tracks[0].name == "wim"
+    assert list(torn.json()) == ["clip", "encoder", "threshold", "tracks", "error"]
+    assert "torn.npz" in (torn.error or "")
+    assert "none.mp4" in (missing.error or "")
+    with pytest.raises(SkeletonFileError):
+        find(gallery, tmp_path / "torn.npz")
+    with pytest.raises(VideoError):
+        find(gallery, tmp_path / "none.mp4")
+
+
+def test_an_empty_gallery_asks_to_enrol_first(tmp_path: Path) -> None:
+    probe = clip(tmp_path / "good.npz", (WIDE, 0, 4))
+    with pytest.raises(GalleryError, match=r"nobody is enrolled in .*: enrol first, as in `reid enroll"):
+        find(gallery_at(tmp_path / "new.db"), probe)
+
+
+def test_nothing_given(gallery: Gallery) -> None:
+    with pytest.raises(UserError, match="nothing to search"):
+        find(gallery)
+
+
+def test_results_come_one_by_one(gallery: Gallery, tmp_path: Path) -> None:
+    a, b = clip(tmp_path / "a.npz", (WIDE, 0, 4)), clip(tmp_path / "b.npz", (NARROW, 0, 4))
+    each = search_each([a, b], gallery=gallery, embedder=ShoulderEncoder())
+    assert next(each).tracks[0].name == "wim"
+    b.write_bytes(b"changed before it was read")
+    assert next(each).error is not None
+
+
+def test_what_the_encoder_cannot_take_is_refused_whatever_the_settings_allow(gallery: Gallery, tmp_path: Path) -> None:
+    settings = Settings(quality=QualitySettings(min_seconds=0.5))
+    (result,) = find(gallery, clip(tmp_path / "short.npz", (WIDE, 0, 1.2)), settings=settings)
+    assert result.tracks[0].reason == "too short: 1.2 s without a break, 1.3 s are needed"
+
+
+def test_the_table_has_a_row_a_candidate(gallery: Gallery, tmp_path: Path) -> None:
+    (result,) = find(gallery, clip(tmp_path / "hall.npz", (WIDE, 0, 4), (NARROW, 2, 2.5)))
+    table = result.table()
+    assert table.row_count == 3
+    assert [str(column.header) for column in table.columns][2:] == [
+        "rank",
+        "name",
+        "similarity",
+        "threshold",
+        "decision",
+    ]
+    assert "%" not in "".join(str(cell) for column in table.columns for cell in column.cells)

@@ -1,0 +1,236 @@
+"""Footage in: times, rotation, size, truncation, and everything that is no footage."""
+
+import hashlib
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.decoders import AvDecoder, CvDecoder
+from pipeline.errors import VideoError
+from pipeline.settings import VideoSettings
+from pipeline.video import content_id, find_clips, is_stream, open_video, shown
+
+
+def write_clip(
+    path: Path, times: list[int], size: tuple[int, int] = (64, 48), codec: str = "mpeg4", rotation: int = 0
+) -> Path:
+    """A clip whose k-th frame is shown `times[k]` milliseconds after the start: left half bright, right half noisy."""
+    noise = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        base = Fraction(1, 25) if path.suffix == ".avi" else Fraction(1, 1000)  # .avi has a slot for every tick
+        stream.time_base = stream.codec_context.time_base = base
+        for k, time in enumerate(times):
+            rgb = np.zeros((size[1], size[0], 3), np.uint8)
+            rgb[:, : size[0] // 2] = 250 - k // 4
+            rgb[:, size[0] // 2 :] = noise.integers(0, 60, rgb[:, size[0] // 2 :].shape)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            frame.pts, frame.time_base = round(time / 1000 / base), base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    if rotation:
+        turn(path, rotation)
+    return path
+
+
+def turn(path: Path, degrees: int) -> None:
+    """Write a rotation by a quarter turn clockwise into the track header's matrix of an .mp4."""
+    assert degrees == 90
+    data = bytearray(path.read_bytes())
+    header = data.index(b"tkhd") + 4
+    matrix = header + 40  # version 0
+    width = 64 << 16
+    values = [0, 1 << 16, 0, -(1 << 16) & 0xFFFFFFFF, 0, 0, width, 0, 1 << 30]
+    data[matrix : matrix + 36] = b"".join(value.to_bytes(4, "big") for value in values)
+    path.write_bytes(bytes(data))
+
+
+def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
+    with open_video(path) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(30))
+    np.testing.assert_allclose([frame.time for frame in frames], 0.04 * np.arange(30), atol=1e-3)
+    assert frames[0].rgb.shape == (48, 64, 3)
+    assert frames[0].rgb.dtype == np.uint8
+    assert frames[0].rgb[:, :28].mean() > 200 > 50 > frames[0].rgb[:, 36:].mean()
+    assert (video.info.width, video.info.height, video.info.frames_declared) == (64, 48, 30)
+    assert video.warnings == []
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_variable_frame_rate_keeps_true_times(tmp_path: Path, suffix: str) -> None:
+    times = [0, 20, 100, 133, 400, 420, 1000]
+    with open_video(write_clip(tmp_path / f"a.{suffix}", times)) as video:
+        np.testing.assert_allclose([1000 * frame.time for frame in video], times, atol=1.5)
+
+
+def test_times_begin_at_zero(tmp_path: Path) -> None:
+    with open_video(write_clip(tmp_path / "a.mkv", [5000, 5040, 5080])) as video:
+        np.testing.assert_allclose([frame.time for frame in video], [0, 0.04, 0.08], atol=2e-3)
+
+
+def test_rotation_is_applied_as_the_second_decoder_applies_it(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [0, 40, 80], rotation=90)
+    with open_video(path) as video:
+        assert (video.info.width, video.info.height) == (48, 64)
+        rgb = next(iter(video)).rgb
+    assert rgb.shape == (64, 48, 3)
+    assert rgb[:28].mean() > 200 > 50 > rgb[36:].mean()  # what was left is above after a clockwise turn
+    other = CvDecoder(str(path), 1920)
+    turned, _ = next(iter(other))
+    other.close()
+    assert turned.shape == rgb.shape
+    assert np.abs(turned.astype(int) - rgb.astype(int)).mean() < 10
+
+
+def test_long_pictures_are_scaled_down(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [0, 40], size=(128, 96))
+    with open_video(path, VideoSettings(max_side=64)) as video:
+        assert (video.info.width, video.info.height) == (64, 48)
+        assert all(frame.rgb.shape == (48, 64, 3) for frame in video)
+
+
+def test_stops_after_max_seconds_without_a_warning(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
+    with open_video(path, VideoSettings(max_seconds=0.4)) as video:
+        assert len(list(video)) == 10
+    assert video.warnings == []
+
+
+def test_grey_raw_avi(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "gray"
+        for value in (10, 200):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((120, 160), value, np.uint8), "gray")))
+    with open_video(path) as video:
+        assert [int(frame.rgb.mean()) for frame in video] == [10, 200]
+
+
+def test_truncated_file_is_told(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.avi", [40 * k for k in range(50)], size=(160, 120))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with open_video(path) as video:
+        count = len(list(video))
+    assert 0 < count < 50
+    assert len(video.warnings) == 1
+    assert "truncated" in video.warnings[0]
+    assert f"{count} of 50" in video.warnings[0]
+
+
+def test_truncated_file_that_declares_only_a_duration(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", [40 * k for k in range(100)], size=(160, 120))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with open_video(path) as video:
+        list(video)
+    assert len(video.warnings) == 1
+    assert "of 4.0 s could be decoded" in video.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("absent.mp4", None, "there is no such file"),
+        ("empty.mp4", b"", "is empty"),
+        ("text.mp4", b"these are words\n" * 200, "not a video"),
+        ("text.txt", b"these are words\n" * 200, "not a video"),
+        ("zeros.avi", bytes(4096), "not a video"),
+        ("list.mp4", b"ffconcat version 1.0\nfile /etc/hostname\n", "cannot be opened"),
+    ],
+)
+def test_what_is_no_video_is_refused_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(VideoError, match=told) as error:
+        open_video(path)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(VideoError, match="is a folder"):
+        open_video(tmp_path)
+    with pytest.raises(VideoError, match="camera 97 cannot be opened"):
+        open_video("97")
+    with pytest.raises(VideoError, match="Connection refused"):
+        open_video("http://user:secret@127.0.0.1:9/a.mp4")
+    sound = tmp_path / "a.wav"
+    with av.open(str(sound), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+    with pytest.raises(VideoError, match="no pictures"):
+        open_video(sound)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_passwords_are_not_shown() -> None:
+    assert shown("rtsp://me:secret@camera:554/live?a=b") == "rtsp://camera:554/live?a=b"
+    assert shown("clips/me@home.mp4") == "clips/me@home.mp4"
+
+
+def test_streams_are_known_from_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_stream("0")
+    assert is_stream("rtsp://camera/live")
+    assert is_stream("HTTP://host/a.mp4")
+    assert not is_stream("clips/a.mp4")
+    assert not is_stream("C:/a.mp4")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "0").touch()
+    assert not is_stream("0")
+
+
+def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(200)])
+    with open_video(path) as video:
+        for frame in video:
+            if frame.index == 3:
+                break
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
+    with pytest.raises(VideoError, match="open it again"):
+        next(iter(video))
+
+
+def test_few_frames_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(100)])
+    decoded: list[int] = []
+    upright = AvDecoder._upright
+
+    def counted(self: AvDecoder, frame: av.VideoFrame) -> np.ndarray:
+        decoded.append(1)
+        return upright(self, frame)
+
+    monkeypatch.setattr(AvDecoder, "_upright", counted)
+    with open_video(path) as video:
+        for frame in video:
+            assert len(decoded) - frame.index <= 8
+
+
+def test_find_clips_goes_down_and_sorts(tmp_path: Path) -> None:
+    for name in ("b/z.MP4", "a.avi", "b/c/x.npz", "notes.txt", ".hidden.mp4", "b/.cache/y.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert find_clips(tmp_path) == [tmp_path / "a.avi", tmp_path / "b/c/x.npz", tmp_path / "b/z.MP4"]
+    with pytest.raises(VideoError, match="not a folder"):
+        find_clips(tmp_path / "absent")
+
+
+def test_content_id_is_of_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert content_id(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+    with pytest.raises(VideoError, match="cannot be read"):
+        content_id(tmp_path / "absent")

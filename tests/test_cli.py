@@ -1,0 +1,438 @@
+"""Every command and its failures, through the real pipeline from files of skeletons on; the encoder is a plain one."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from stick_people import Stick, walk
+from typer.testing import CliRunner, Result
+
+import cli
+import pipeline.embed as encoders
+import pipeline.synthetic.synthesize as synthesis
+from pipeline.errors import UserError
+from pipeline.pool import Done
+from pipeline.skeletons import Extraction, save_skeletons
+from smsge.sequence import SkeletonSequence
+
+BATCH = import_module("pipeline.batch")  # by this way, since `pipeline.batch` is the function
+ROOT = Path(__file__).parents[1]
+TIMES = np.arange(0, 4, 0.04)
+ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips=0.32), Stick(shoulders=0.46, hips=0.32)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """An encoder that knows people by the width of shoulders and hips."""
+
+    fingerprint: str = "ab" * 32
+    name: str = "widths"
+    dim: int = 2
+    frames: int = 20
+    threshold: float = 0.8
+
+    def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
+        rows = []
+        for sequence in sequences:
+            r_shoulder, l_shoulder, r_hip, l_hip = (sequence.joints[:, joint] for joint in (2, 5, 8, 11))
+            widths = [np.linalg.norm(a - b, axis=1).mean() for a, b in ((r_shoulder, l_shoulder), (r_hip, l_hip))]
+            legs = np.linalg.norm(sequence.joints[:, 8] - sequence.joints[:, 9], axis=1).mean()
+            row = np.array(widths) / legs - np.array([0.38, 0.26]) / 0.43
+            rows.append(row / np.linalg.norm(row))
+        return np.array(rows, np.float32).reshape(-1, self.dim)
+
+
+@dataclass
+class Shell:
+    """`reid` in a folder of its own, with a gallery of its own."""
+
+    folder: Path
+
+    @property
+    def gallery(self) -> Path:
+        return self.folder / "people.db"
+
+    def __call__(self, *words: object, input: str | None = None, gallery: bool = True) -> Result:
+        arguments = [str(word) for word in words]
+        if gallery:
+            arguments += ["--gallery", str(self.gallery)]
+        return CliRunner().invoke(cli.app, arguments, input=input)
+
+    def clip(self, name: str, *sticks: Stick, seconds: float = 4.0, content: str = "") -> Path:
+        """A file of skeletons of people who walk side by side."""
+        times = TIMES[seconds > TIMES]
+        tracks = tuple(replace(walk(stick, times), id=number) for number, stick in enumerate(sticks, 1))
+        extraction = Extraction(f"{name}.mp4", content, (1280, 480), 25.0, seconds, len(times), tracks)
+        path = self.folder / f"{name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = content or name.encode().hex().ljust(64, "0")[:64]
+        return save_skeletons(path, replace(extraction, content=digest))
+
+
+@pytest.fixture
+def reid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("REID_DEBUG", raising=False)
+    monkeypatch.setenv("REID_GALLERY", str(tmp_path / "elsewhere.db"))
+    monkeypatch.setenv("REID_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(encoders, "load_embedder", lambda settings: Widths())
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def enrolled(reid: Shell) -> Shell:
+    for name, stick in (("Anna", ANNA), ("Ben", BEN)):
+        assert reid("enroll", reid.clip(name.lower(), stick), "--name", name).exit_code == 0
+    return reid
+
+
+def one_line(result: Result, code: int, *words: str) -> None:
+    """The command failed with this exit code and said why in one line on stderr, without a traceback."""
+    assert result.exit_code == code, result.output
+    lines = [line for line in result.stderr.splitlines() if "reid: " in line]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in lines[0]
+
+
+def names(shell: Shell) -> list[str]:
+    return [person["name"] for person in json.loads(shell("gallery", "list", "--json").stdout)]
+
+
+def test_enroll_then_search(enrolled: Shell) -> None:
+    result = enrolled("search", enrolled.clip("later", ANNA, seconds=3), "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert list(document) == ["clip", "encoder", "threshold", "tracks"]
+    (track,) = document["tracks"]
+    assert set(track) == {
+        *("track", "start", "end", "frames", "quality", "decision", "reason", "name", "similarity", "candidates"),
+        "box",
+    }
+    assert (track["decision"], track["name"]) == ("match", "Anna")
+    assert [candidate["rank"] for candidate in track["candidates"]] == [1, 2]
+    table = enrolled("search", "later.npz").stdout
+    assert "Anna" in table
+    assert "match" in table
+
+
+def test_a_stranger_is_unknown_and_the_candidates_are_shown(enrolled: Shell) -> None:
+    result = enrolled("search", enrolled.clip("stranger", STRANGER), "--json", "--top", 1)
+    (track,) = json.loads(result.stdout)["tracks"]
+    assert (track["decision"], track["name"]) == ("unknown", None)
+    assert len(track["candidates"]) == 1
+    lenient = enrolled("search", "stranger.npz", "--json", "--threshold", "-1")
+    assert json.loads(lenient.stdout)["tracks"][0]["decision"] == "match"
+
+
+def test_several_clips_are_json_lines_and_one_failure_is_exit_1(enrolled: Shell) -> None:
+    result = enrolled("search", enrolled.clip("one", ANNA), "missing.mp4", "--json")
+    assert [Path(json.loads(line)["clip"]).name for line in result.stdout.splitlines()] == ["one.npz", "missing.mp4"]
+    one_line(result, 1, "missing.mp4")
+    one_line(enrolled("enroll", enrolled.clip("new", ANNA), "missing.mp4"), 1, "missing.mp4")
+
+
+def test_too_short_a_track_is_refused_by_reason(enrolled: Shell) -> None:
+    clip = enrolled.clip("blink", ANNA, seconds=0.6)
+    (track,) = json.loads(enrolled("search", clip, "--json").stdout)["tracks"]
+    assert track["decision"] == "refused"
+    assert "too short" in track["reason"]
+    one_line(enrolled("enroll", clip), 2, "too short", "needed")
+
+
+def test_quiet_says_nothing_but_the_answer(enrolled: Shell) -> None:
+    result = enrolled("search", enrolled.clip("one", ANNA), "--quiet")
+    assert result.stderr == ""
+    assert "Anna" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["enroll", "search"])
+def test_a_missing_file(enrolled: Shell, command: str) -> None:
+    one_line(enrolled(command, "missing.mp4"), 2, "missing.mp4")
+
+
+@pytest.mark.parametrize("command", ["enroll", "search", "extract"])
+def test_a_text_file_named_mp4(enrolled: Shell, command: str) -> None:
+    Path("notes.mp4").write_text("this is no video\n")
+    options = ["--out", "out.npz"] if command == "extract" else []
+    one_line(enrolled(command, "notes.mp4", *options), 2, "notes.mp4")
+
+
+@pytest.mark.parametrize("command", ["enroll", "search", "batch"])
+def test_an_empty_folder(enrolled: Shell, command: str) -> None:
+    Path("empty").mkdir()
+    options = ["--out", "results"] if command == "batch" else []
+    one_line(enrolled(command, "empty", *options), 2, "empty")
+
+
+def test_damaged_skeletons(enrolled: Shell) -> None:
+    clip = enrolled.clip("one", ANNA)
+    clip.write_bytes(clip.read_bytes()[:200])
+    one_line(enrolled("search", clip), 2, "one.npz")
+
+
+@pytest.mark.parametrize("given", [["--set", "search.tpo=3"], ["--config", "wrong.yaml"]])
+def test_an_unknown_setting_is_refused_by_name(enrolled: Shell, given: list[str]) -> None:
+    Path("wrong.yaml").write_text("search:\n  tpo: 3\n")
+    one_line(enrolled("search", enrolled.clip("one", ANNA), *given), 2, "search.tpo", "search.top")
+
+
+def test_settings_are_used(enrolled: Shell) -> None:
+    Path("strict.yaml").write_text("search:\n  threshold: 1.0\n  top: 1\n")
+    clip = enrolled.clip("one", STRANGER)
+    document = json.loads(enrolled("search", clip, "--config", "strict.yaml", "--json").stdout)
+    assert document["threshold"] == 1.0
+    document = json.loads(enrolled("search", clip, "--config", "strict.yaml", "--set", "search.top=2", "--json").stdout)
+    assert len(document["tracks"][0]["candidates"]) == 2
+
+
+def test_the_gallery_of_another_encoder(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "load_embedder", lambda settings: Widths(fingerprint="cd" * 32, name="other"))
+    clip = enrolled.clip("one", ANNA)
+    one_line(enrolled("search", clip), 2, "reid gallery reindex")
+    assert names(enrolled) == ["Anna", "Ben"]
+    assert enrolled("gallery", "reindex").exit_code == 0
+    assert enrolled("search", clip).exit_code == 0
+
+
+def test_the_same_clip_twice(enrolled: Shell) -> None:
+    one_line(enrolled("enroll", "anna.npz", "--name", "Anna"), 2, "--again")
+    assert enrolled("enroll", "anna.npz", "--name", "Anna", "--again").exit_code == 0
+
+
+def test_several_people_get_numbers_or_one_is_chosen(reid: Shell) -> None:
+    clip = reid.clip("hall", ANNA, BEN)
+    result = reid("enroll", clip, "--json")
+    assert result.exit_code == 0, result.output
+    assert names(reid) == ["hall-1", "hall-2"]
+    assert reid("enroll", clip, "--name", "Ben", "--track", 2, "--again").exit_code == 0
+    assert names(reid) == ["Ben", "hall-1", "hall-2"]
+    one_line(reid("enroll", clip, "--track", 7, "--again"), 2, "track 7")
+
+
+def test_a_folder_of_folders_names_its_people(reid: Shell) -> None:
+    reid.clip("people/Anna/loop", ANNA)
+    reid.clip("people/Ben/loop", BEN)
+    assert reid("enroll", "people").exit_code == 0
+    assert names(reid) == ["Anna", "Ben"]
+
+
+def test_searching_an_empty_gallery(reid: Shell) -> None:
+    one_line(reid("search", reid.clip("one", ANNA)), 2, "reid enroll")
+
+
+def test_gallery_from_the_environment(reid: Shell) -> None:
+    assert reid("enroll", reid.clip("one", ANNA), gallery=False).exit_code == 0
+    assert (reid.folder / "elsewhere.db").exists()
+
+
+def test_annotate_is_checked_before_the_work(enrolled: Shell) -> None:
+    clip = enrolled.clip("one", ANNA)
+    one_line(enrolled("search", clip, "--annotate", "out.mp4"), 2, "no pictures")
+    Path("walk.mp4").write_bytes(b"")
+    one_line(enrolled("search", "walk.mp4", "--annotate", "walk.mp4"), 2, "never overwritten")
+    assert enrolled("search", "a.mp4", "b.mp4", "--annotate", "out.mp4").exit_code == 2
+
+
+def test_looking_after_the_gallery(enrolled: Shell) -> None:
+    assert "Anna" in enrolled("gallery", "list").stdout
+    shown = json.loads(enrolled("gallery", "show", "Anna", "--json").stdout)
+    assert shown["name"] == "Anna"
+    assert len(shown["templates"]) >= 1
+    stats = json.loads(enrolled("gallery", "stats", "--json").stdout)
+    assert (stats["people"], stats["encoder"]["name"]) == (2, "widths")
+    assert enrolled("gallery", "rename", "Anna", "Änne").exit_code == 0
+    assert names(enrolled) == ["Ben", "Änne"]
+    assert enrolled("gallery", "export", "out.reid").exit_code == 0
+    assert enrolled("gallery", "merge", "Änne", "Ben").exit_code == 0
+    assert names(enrolled) == ["Ben"]
+    assert enrolled("gallery", "forget", "Ben", "--yes").exit_code == 0
+    assert names(enrolled) == []
+    imported = json.loads(enrolled("gallery", "import", "out.reid", "--json").stdout)
+    assert sorted(imported["people"]) == ["Ben", "Änne"]
+
+
+def test_forget_asks(enrolled: Shell) -> None:
+    one_line(enrolled("gallery", "forget", "Anna", input="n\n"), 2, "not forgotten")
+    one_line(enrolled("gallery", "forget", "Anna", input=""), 2, "not forgotten")
+    assert names(enrolled) == ["Anna", "Ben"]
+    assert enrolled("gallery", "forget", "Anna", input="y\n").exit_code == 0
+    assert names(enrolled) == ["Ben"]
+
+
+@pytest.mark.parametrize("words", [["show", "Nobody"], ["forget", "Nobody", "-y"], ["rename", "Nobody", "X"]])
+def test_an_unknown_name(enrolled: Shell, words: list[str]) -> None:
+    one_line(enrolled("gallery", *words), 2, "Nobody")
+
+
+@pytest.mark.parametrize("words", [["list"], ["stats"], ["export", "x.reid"]])
+def test_no_gallery_yet(reid: Shell, words: list[str]) -> None:
+    one_line(reid("gallery", *words), 2, "reid enroll")
+    assert not reid.gallery.exists()
+
+
+def test_a_gallery_that_is_none(enrolled: Shell) -> None:
+    enrolled.gallery.write_text("a shopping list")
+    one_line(enrolled("gallery", "list"), 2, "people.db")
+    one_line(enrolled("search", enrolled.clip("one", ANNA)), 2, "people.db")
+
+
+def test_models(reid: Shell) -> None:
+    listed = json.loads(reid("models", "list", "--json").stdout)
+    assert {model["name"]: model["state"] for model in listed}["full"] == "missing"
+    one_line(reid("models", "verify"), 2, "reid models pull")
+    one_line(reid("models", "pull", "gigantic"), 2, "gigantic")
+    Path("bad.task").write_text("no bundle")
+    one_line(reid("models", "verify", "bad.task"), 2, "bad.task")
+
+
+def test_train_refuses_before_it_works(reid: Shell) -> None:
+    assert reid("train").exit_code == 2
+    Path("run.yaml").write_text("data: nowhere\nout: run\nbatsh: 3\n")
+    one_line(reid("train", "--config", "run.yaml"), 2, "batsh", "batch")
+    Path("run.yaml").write_text("data: nowhere\nout: run\n")
+    one_line(reid("train", "--config", "run.yaml"), 2, "nowhere")
+
+
+def test_synthesize(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    def render(out: Path, people: int, clips: int, seed: int, filming: synthesis.Filming, **_: Any) -> list[Path]:
+        told.extend((people, clips, seed, filming.walk, filming.seconds))
+        return [out / "clip.mp4"]
+
+    monkeypatch.setattr(synthesis, "synthesize", render)
+    result = reid("synthesize", "--out", "walkers", "--people", 2, "--clips", 3, "--walk", "line", "--json")
+    assert json.loads(result.stdout) == {"out": "walkers", "clips": [str(Path("walkers/clip.mp4"))]}
+    assert told == [2, 3, 0, "line", 5.0]
+    assert reid("synthesize", "--out", "walkers", "--walk", "sideways").exit_code == 2
+
+
+def _here(tasks: Any, make: Any, workers: int) -> Iterator[Done[Any, Any]]:
+    """`run_tasks` without processes, which would take seconds to load their models."""
+    read = make()
+    for task in tasks:
+        try:
+            yield Done(task, read(task), None)
+        except UserError as error:
+            yield Done(task, None, error)
+
+
+def test_batch(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BATCH, "run_tasks", _here)
+    for name, stick in (("a", ANNA), ("sub/b", BEN)):
+        enrolled.clip(f"footage/{name}", stick)
+    Path("footage/broken.mp4").write_text("no video")
+    words = ["batch", "footage", "--out", "results", "--search", "--workers", 1]
+    result = enrolled(*words, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["failed"]) == (1, 1), result.output
+    rows = [json.loads(line) for line in Path("results/results.jsonl").read_text().splitlines()]
+    assert sorted(row["clip"] for row in rows) == ["a.npz", "broken.mp4", "sub/b.npz"]
+    assert json.loads(enrolled(*words, "--json").stdout)["resumed"] == 2
+    one_line(enrolled("batch", "nowhere", "--out", "results"), 2, "nowhere")
+
+
+def test_demo_without_samples(reid: Shell) -> None:
+    Path("samples").mkdir()
+    one_line(reid("demo", "--samples", "samples", "--out", "out"), 2, "samples")
+
+
+def test_doctor(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = enrolled("doctor", "--json")
+    document = json.loads(result.stdout)
+    checks = {check["name"]: check for check in document["checks"]}
+    assert checks["gallery"]["state"] == "ok"
+    assert "2 people" in checks["gallery"]["found"]
+    assert checks["pose model"]["state"] == "warning"
+    assert result.exit_code == (0 if document["ok"] else 2)
+    enrolled.gallery.chmod(0o644)
+    monkeypatch.setattr(encoders, "load_embedder", lambda settings: Widths(fingerprint="cd" * 32))
+    document = json.loads(enrolled("doctor", "--json").stdout)
+    checks = {check["name"]: check for check in document["checks"]}
+    assert checks["gallery's mode"]["state"] == "warning"
+    assert checks["gallery's encoder"]["mend"] == "reid gallery reindex"
+    enrolled.gallery.write_text("a shopping list")
+    assert enrolled("doctor").exit_code == 2
+
+
+def test_unexpected_errors_are_one_line(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(settings: Any) -> Widths:
+        raise ZeroDivisionError("by\nzero")
+
+    monkeypatch.setattr(encoders, "load_embedder", broken)
+    one_line(reid("search", "one.mp4"), 2, "ZeroDivisionError", "--debug")
+    result = CliRunner().invoke(cli.app, ["--debug", "search", "one.mp4"])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_stopped_by_the_user(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(settings: Any) -> Widths:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(encoders, "load_embedder", stopped)
+    one_line(reid("search", "one.mp4"), 130, "stopped")
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    inner = getattr(group, "commands", None)
+    if inner is None:
+        return [path]
+    return [words for name, each in inner.items() for words in _commands(each, (*path, name))]
+
+
+def _app() -> Any:
+    from typer.main import get_command
+
+    return get_command(cli.app)
+
+
+@pytest.mark.parametrize("words", _commands(_app()), ids=" ".join)
+def test_every_command_has_help_with_an_example(reid: Shell, words: tuple[str, ...]) -> None:
+    result = reid(*words, "--help", gallery=False)
+    assert result.exit_code == 0
+    assert f"Example: reid {' '.join(words)}" in " ".join(result.stdout.split())
+    for option in ("--quiet", "--json", "--config", "--set", "--gallery"):
+        assert option in result.stdout
+
+
+@pytest.mark.parametrize("words", [["serach"], ["search"], ["search", "a.mp4", "--top", "0"], ["gallery", "lits"]])
+def test_bad_usage(reid: Shell, words: list[str]) -> None:
+    result = reid(*words, gallery=False)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_help_loads_nothing_heavy_and_is_quick() -> None:
+    script = (
+        "import sys, cli\n"
+        "sys.argv = ['reid', '--help']\n"
+        "try:\n    cli.main()\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'torch', 'mediapipe', 'faiss', 'cv2', 'av', 'numpy', 'scipy', 'sklearn', 'matplotlib', 'pydantic'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+        times.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        assert "enroll" in done.stdout
+    # 0.2 s on an idle machine; the limit is wide, since the tests share theirs.
+    assert min(times) < 1.0
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(cli.app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("reid")
