@@ -51,7 +51,7 @@ def root(
         os.environ["REID_DEBUG"] = "1"
 
 
-Clips = Annotated[list[str], typer.Argument(metavar="CLIP…", help="Clips, folders, .npz skeletons, webcams, URLs.")]
+Clips = Annotated[list[str], typer.Argument(metavar="CLIP", help="Clips, folders, .npz skeletons, webcams, URLs.")]
 Top = Annotated[int | None, typer.Option(min=1, help="Candidates shown for each track.", show_default=False)]
 Threshold = Annotated[
     float | None, typer.Option(min=-1, max=1, help="Similarity that makes a match.", show_default=False)
@@ -177,7 +177,7 @@ def batch(
     return result.exit_code
 
 
-@command(app)
+@command(app, gallery=False)
 def extract(
     call: Call,
     clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip, a webcam's number or a URL.")],
@@ -202,7 +202,7 @@ def extract(
     call.terminal.answer(grid(f"{out}: {clip}", ("track", "seconds", "frames"), rows), document)
 
 
-@command(app)
+@command(app, gallery=False, own_config=True)
 def train(
     call: Call,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
@@ -225,7 +225,7 @@ def train(
     )
 
 
-@command(app)
+@command(app, gallery=False)
 def synthesize(
     call: Call,
     out: Annotated[Path, typer.Option(help="Folder for the clips.")],
@@ -269,7 +269,7 @@ def doctor(call: Call) -> int:
     return report.exit_code
 
 
-@command(app)
+@command(app, gallery=False)
 def demo(
     call: Call,
     out: Annotated[Path, typer.Option(help="Folder for the gallery and the pictures of the demo.")] = Path("demo_out"),

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from pipeline.templates import Embedder
 
 SHARED: dict[str, Any] = {
-    "gallery": Annotated[
-        Path | None, typer.Option(envvar="REID_GALLERY", help="The gallery; default: yours.", show_default=False)
-    ],
     "config": Annotated[Path | None, typer.Option(help="Settings, a YAML file.", show_default=False)],
     "changes": Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")
@@ -28,6 +25,13 @@ SHARED: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")],
 }
 """Options that every command takes."""
+
+GALLERY: dict[str, Any] = {
+    "gallery": Annotated[
+        Path | None, typer.Option(envvar="REID_GALLERY", help="The gallery; default: yours.", show_default=False)
+    ],
+}
+"""The option of the commands that work on a gallery."""
 
 FLAGS = ("as_json", "quiet")
 
@@ -49,9 +53,9 @@ class Call:
 
     @cached_property
     def embedder(self) -> "Embedder":
-        from pipeline.embed import load_embedder
+        from pipeline.probes import own_embedder
 
-        return load_embedder(self.settings.encoder)
+        return own_embedder(self.settings)
 
     def open_gallery(self, create: bool = False) -> "Gallery":
         """The gallery, to add to and to search; it must belong to the encoder in use."""
@@ -72,16 +76,21 @@ class Call:
         return self.gallery or default_gallery()
 
 
-def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+def command(
+    group: typer.Typer, name: str | None = None, *, gallery: bool = True, own_config: bool = False
+) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Make a function a command of `group`: it gets a `Call` first, then its own arguments; what it returns is the
-    exit code, None being 0."""
+    exit code, None being 0. gallery: whether it works on one. own_config: --config and --set are not `Settings`."""
+    common = GALLERY | SHARED if gallery else SHARED
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
         @wraps(function)
         def run(**given: Any) -> None:
-            shared = {key: given.pop(key) for key in SHARED}
+            shared = {key: given.pop(key) for key in common}
             with Terminal(shared["quiet"], shared["as_json"]) as terminal:
-                call = Call(terminal, shared["gallery"], shared["config"], shared["changes"] or [])
+                call = Call(terminal, shared.get("gallery"), shared["config"], shared["changes"] or [])
+                if (call.config or call.changes) and not own_config:
+                    _ = call.settings  # a wrong key is told by every command, also by one that needs no setting
                 code = function(call, **given)
             raise typer.Exit(code or DONE)
 
@@ -89,7 +98,7 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[.
         keyword = inspect.Parameter.KEYWORD_ONLY
         options = [
             inspect.Parameter(key, keyword, annotation=kind, default=False if key in FLAGS else None)
-            for key, kind in SHARED.items()
+            for key, kind in common.items()
         ]
         own = [parameter.replace(kind=keyword) for parameter in own]
         run.__signature__ = inspect.Signature(own + options)  # type: ignore[attr-defined]

@@ -145,7 +145,7 @@ def gallery_reindex(call: Call) -> None:
     call.terminal.answer(text, {"templates": count, "encoder": call.embedder.name})
 
 
-@command(models, "pull")
+@command(models, "pull", gallery=False)
 def models_pull(
     call: Call, name: Model = None, again: Annotated[bool, typer.Option("--again", help="Even if it is there.")] = False
 ) -> None:
@@ -159,7 +159,7 @@ def models_pull(
     call.terminal.answer(str(path), {"path": str(path)})
 
 
-@command(models, "list")
+@command(models, "list", gallery=False)
 def models_list(call: Call) -> None:
     """Say which pose models there are, and which are in the cache.
 
@@ -173,7 +173,7 @@ def models_list(call: Call) -> None:
     call.terminal.answer(table, [{**asdict(model), "path": str(model.path)} for model in found])
 
 
-@command(models, "verify")
+@command(models, "verify", gallery=False)
 def models_verify(call: Call, name: Model = None) -> None:
     """Check a pose model against its sha256.
 

@@ -14,11 +14,11 @@ import yaml
 from rich.table import Table
 
 from pipeline.documents import save_json
-from pipeline.embed import load_embedder
 from pipeline.enroll import enroll
 from pipeline.errors import UserError
 from pipeline.opening import open_gallery
 from pipeline.pose import PoseEstimator
+from pipeline.probes import own_embedder
 from pipeline.search import Match, SearchResult, search_each
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
@@ -111,7 +111,7 @@ def run_demo(
     """
     samples, workdir, settings = Path(samples or sample_folder()), Path(workdir), settings or Settings()
     answers = read_answers(samples)
-    embedder = embedder or load_embedder(settings.encoder)
+    embedder = embedder or own_embedder(settings)
     results: list[SearchResult] = []
     with open_gallery(_fresh(workdir), settings, embedder=embedder) as gallery:
         enrolled = enroll(

@@ -1,11 +1,11 @@
 """Clips into a gallery: who is in them, under which names, and what was refused and why.
 
-One person in view takes the name. People are several when usable tracks overlap in time; tracks that never do are one
-person who left and came back. Several people are called NAME-1, NAME-2 … unless one of them is chosen.
+One person in view takes the name; tracks that may be one person who left and came back (`pipeline.persons`) are taken
+for one. Several people are called NAME-1, NAME-2 … unless one of them is chosen.
 """
 
 from collections.abc import Sequence
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from pipeline.errors import (
 )
 from pipeline.gallery import Gallery
 from pipeline.names import person_name
+from pipeline.persons import are_one_person
 from pipeline.probes import Probe, Reader, Reading
 from pipeline.records import ClipSource
 from pipeline.settings import Settings
@@ -157,7 +158,7 @@ def enroll_reading(
     usable = reading.usable if track is None else (_chosen(reading, track),)
     if not usable:
         raise NoUsableTrackError(reading.nobody())
-    if track is not None or not several(usable):
+    if track is not None or are_one_person([probe.track for probe in usable]):
         people = {name: usable}
         if len(usable) > 1:
             notes.append(_came_back(usable, embedder))
@@ -185,12 +186,6 @@ def enroll_reading(
         notes=tuple(notes),
         picture=None if picture is None else str(picture),
     )
-
-
-def several(probes: Sequence[Probe]) -> bool:
-    """Whether any two tracks overlap in time: nobody is in two places at once."""
-    spans = sorted((probe.track.start, probe.track.end) for probe in probes)
-    return any(later[0] <= earlier[1] for earlier, later in pairwise(spans))
 
 
 def _chosen(reading: Reading, track: int) -> Probe:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.embed import load_embedder
 from pipeline.gallery import Gallery
 from pipeline.places import default_gallery
+from pipeline.probes import own_embedder
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
 
@@ -19,9 +19,9 @@ def open_gallery(
     """The gallery at `path` (default: the user's own, or REID_GALLERY), for the encoder that `settings` name.
 
     A context manager. create: make it where there is none. embedder: used instead of loading one.
-    Raises GalleryError, WrongEncoderError (it belongs to another encoder), CheckpointError.
+    Raises GalleryError, WrongEncoderError (it belongs to another encoder), CheckpointError, ConfigError.
     """
-    encoder = embedder or load_embedder((settings or Settings()).encoder)
+    encoder = embedder or own_embedder(settings or Settings())
     return Gallery.open(
         Path(path) if path is not None else default_gallery(),
         fingerprint=encoder.fingerprint,

@@ -1,4 +1,4 @@
-"""Which tracks of one clip are one person: somebody who leaves the picture and comes back is tracked anew.
+"""Whether the tracks of one clip are one person: somebody who leaves the picture and comes back is tracked anew.
 
 Two tracks can belong to one person only if they never overlap in time. That is not enough: one man may walk out as
 another walks in. Somebody who comes back comes from where they went: the same side of the picture, or, where the
@@ -6,6 +6,7 @@ track broke in the middle of it, about the same place. Anybody else is somebody 
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,20 +22,13 @@ WALK = 3.0
 """Body heights that a person may move in a second while no track sees them inside the picture."""
 
 
-def group_by_person(tracks: Sequence[PoseTrack]) -> list[list[PoseTrack]]:
-    """The tracks of each person, in order of first appearance, each person's tracks in order of time.
+def are_one_person(tracks: Sequence[PoseTrack]) -> bool:
+    """Whether all tracks of a clip may be one person, who each time came back to where they had gone.
 
-    A track that could continue two people's tracks equally well is left on its own: a person split in two can be
-    merged later, two people enrolled under one name cannot be told apart again.
+    In doubt no: a person split in two can be merged later, two people under one name cannot be told apart again.
     """
-    people: list[list[PoseTrack]] = []
-    for track in sorted(tracks, key=lambda t: (t.start, t.id)):
-        earlier = [person for person in people if could_return(person[-1], track)]
-        if len(earlier) == 1:
-            earlier[0].append(track)
-        else:
-            people.append([track])
-    return people
+    ordered = sorted(tracks, key=lambda track: track.start)
+    return all(could_return(before, after) for before, after in pairwise(ordered))
 
 
 def could_return(before: PoseTrack, after: PoseTrack) -> bool:

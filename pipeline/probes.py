@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.errors import ConfigError
 from pipeline.normalize import normalize
 from pipeline.quality import Refusal, assess
 from pipeline.settings import Settings
@@ -135,7 +136,14 @@ class Reader:
 
 
 def own_embedder(settings: Settings) -> Embedder:
-    """The encoder that the settings name. Raises CheckpointError."""
+    """The encoder that the settings name. Raises CheckpointError; ConfigError where it wants another frame rate."""
     from pipeline.embed import load_embedder  # here, because torch takes seconds to import and tests bring their own
 
-    return load_embedder(settings.encoder)
+    embedder = load_embedder(settings.encoder)
+    wanted = embedder.metadata.get("fps", settings.normalize.fps)
+    if wanted != settings.normalize.fps:
+        raise ConfigError(
+            f"normalize.fps is {settings.normalize.fps:g}, the encoder {embedder.name} was trained at {wanted:g}:"
+            f" use --set normalize.fps={wanted:g}"
+        )
+    return embedder

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
 Array = NDArray[np.floating]
 
@@ -49,25 +50,30 @@ class Standard:
         return cls(mean, scale, project)
 
 
-def fit_standard(vectors: Array, identities: Sequence[str], shrinkage: float) -> Standard:
-    """Standardisation and within-class covariance normalisation, from N tracks of known people.
+def fit_standard(vectors: Array, identities: Sequence[str], shrinkage: float, rank: int) -> Standard:
+    """Standardisation and linear discriminant analysis (Fisher 1936), from N tracks of known people.
 
-    With z the standardised vectors and S_w their covariance about each person's own mean, project = S^(-1/2), S =
-    (1 - shrinkage) S_w + shrinkage tr(S_w)/D I (Hatch, Kajarekar and Stolcke 2006, with the shrinkage of Ledoit and
-    Wolf's target). shrinkage 1 leaves plain standardising. vectors: (N, D). Raises ValueError where nobody has two.
+    z: the standardised vectors; S_w their covariance about each person's own mean, drawn by `shrinkage` towards
+    tr(S_w)/D I (the target of Ledoit and Wolf 2004); S_b the covariance of the people's means. The columns of `project`
+    are the `rank` leading solutions of S_b u = l S_w u, u' S_w u = 1, times sqrt(l / (1 + l)): along each, the share of
+    what is seen that belongs to the person, so that doubtful directions count less instead of being cut.
+
+    vectors: (N, D). Raises ValueError where nobody has two tracks or there are not two people.
     """
     mean, scale = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     z = np.clip((vectors - mean) / scale, -CLIP, CLIP)
     labels = np.asarray(identities)
     people = [z[labels == name] for name in np.unique(labels)]
-    residuals = np.concatenate([rows - rows.mean(axis=0) for rows in people])
     freedom = len(z) - len(people)
-    if freedom < 1:
-        raise ValueError("nobody has two tracks: what varies within a person cannot be told")
+    if freedom < 1 or len(people) < 2:
+        raise ValueError("nobody has two tracks, or there is one person: what tells people apart cannot be told")
+    centres = np.stack([rows.mean(axis=0) for rows in people])
+    residuals = np.concatenate([rows - centre for rows, centre in zip(people, centres, strict=True)])
     within = residuals.T @ residuals / freedom
     target = np.trace(within) / len(within) * np.eye(len(within))
-    values, axes = np.linalg.eigh((1 - shrinkage) * within + shrinkage * target)
-    return Standard(mean, scale, (axes / np.sqrt(np.maximum(values, 1e-9))) @ axes.T)
+    ratios, axes = eigh(np.cov(centres.T), (1 - shrinkage) * within + shrinkage * target)
+    ratios, axes = np.maximum(ratios[::-1][:rank], 0.0), axes[:, ::-1][:, :rank]
+    return Standard(mean, scale, axes * np.sqrt(ratios / (1 + ratios)))
 
 
 def fuse(parts: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def weights(tmp_path: Path) -> Path:
     tensors = {
         key: torch.from_numpy(value)
         for part, vectors in raw.items()
-        for key, value in fit_standard(vectors, names, 0.5).tensors(part).items()
+        for key, value in fit_standard(vectors, names, 0.5, 8).tensors(part).items()
     }
     path = tmp_path / "tiny.safetensors"
     metadata = {"weights": {"encoder": 0.25, "posture": 0.75}, "threshold": 0.4, "canonical": 1, "fps": 15.0}
@@ -86,6 +86,7 @@ def test_weights_that_are_nowhere_are_refused_by_name():
         load_embedder(EncoderSettings(weights="nowhere"))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 def test_a_device_that_is_not_there_is_refused(weights: Path):
-    with pytest.raises(ConfigError, match=r"encoder\.device"):
-        load_embedder(EncoderSettings(weights=str(weights), device="quantum"))
+    with pytest.raises(ConfigError, match=r"encoder\.device: cuda is not available"):
+        load_embedder(EncoderSettings(weights=str(weights), device="cuda"))

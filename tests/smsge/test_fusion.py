@@ -27,7 +27,8 @@ def test_the_cosine_of_joined_vectors_is_the_weighted_mean_of_their_cosines():
 
 def test_what_varies_within_a_person_is_turned_down():
     vectors, names = people(1)
-    plain, turned = (fit_standard(vectors, names, shrinkage) for shrinkage in (1.0, 0.1))
+    turned = fit_standard(vectors, names, 0.1, 6)
+    plain = Standard(turned.mean, turned.scale, np.eye(6))
     who = np.array(names)
 
     def rank1(standard: Standard) -> float:
@@ -38,35 +39,38 @@ def test_what_varies_within_a_person_is_turned_down():
     assert rank1(turned) > rank1(plain) + 0.05
 
 
-def test_the_projection_whitens_the_within_person_covariance():
+def test_each_direction_counts_by_the_share_of_its_variance_that_is_the_person_s():
     vectors, names = people(3)
-    standard = fit_standard(vectors, names, 0.0)
+    standard = fit_standard(vectors, names, 0.0, 6)
     z = np.clip((vectors - standard.mean) / standard.scale, -4, 4) @ standard.project
     rows = z.reshape(40, 5, -1)
     residuals = (rows - rows.mean(axis=1, keepdims=True)).reshape(200, -1)
-    np.testing.assert_allclose(residuals.T @ residuals / (200 - 40), np.eye(6), atol=1e-8)
+    within, between = residuals.T @ residuals / (200 - 40), np.cov(rows.mean(axis=1).T)
+    share = np.diag(within)  # u' S_w u = 1 before the scaling
+    np.testing.assert_allclose(within, np.diag(share), atol=1e-8)
+    np.testing.assert_allclose(np.diag(between), share**2 / (1 - share), rtol=1e-6)  # l l/(1+l), with share = l/(1+l)
+    assert (np.diff(share) < 0).all()
 
 
-def test_a_full_shrinkage_only_standardises():
+def test_the_rank_is_the_length():
     vectors, names = people(4)
-    standard = fit_standard(vectors, names, 1.0)
-    assert np.allclose(standard.project, standard.project[0, 0] * np.eye(6))
+    assert fit_standard(vectors, names, 0.5, 3)(vectors).shape == (200, 3)
 
 
 def test_numbers_that_never_vary_do_no_harm():
     vectors, names = people(5)
     vectors[:, 3] = 2.0
-    assert np.isfinite(fit_standard(vectors, names, 0.5)(vectors)).all()
+    assert np.isfinite(fit_standard(vectors, names, 0.5, 6)(vectors)).all()
 
 
 def test_people_with_one_track_each_tell_nothing_of_what_varies():
     with pytest.raises(ValueError, match="nobody has two tracks"):
-        fit_standard(np.eye(3), ["a", "b", "c"], 0.5)
+        fit_standard(np.eye(3), ["a", "b", "c"], 0.5, 3)
 
 
 def test_tensors_come_back_as_they_were_and_misfits_are_refused():
     vectors, names = people(6)
-    standard = fit_standard(vectors, names, 0.5)
+    standard = fit_standard(vectors, names, 0.5, 6)
     tensors = standard.tensors("posture")
     np.testing.assert_allclose(Standard.from_tensors("posture", tensors)(vectors), standard(vectors), atol=1e-4)
     with pytest.raises(ValueError, match="do not agree"):
