@@ -189,17 +189,17 @@ def extract(
     Example: `reid extract corridor.mp4 --out corridor.npz`
     """
     from pipeline import extract, save_skeletons
+    from pipeline.skeletons import check_out
 
-    if out.exists() and not overwrite:
-        raise typer.BadParameter(f"{out} exists already: give another name, or --overwrite", param_hint="--out")
+    check_out(out, overwrite)
     extraction = extract(clip, call.settings, progress=call.terminal.progress)
     save_skeletons(out, extraction, overwrite=overwrite)
     for warning in extraction.warnings:
         call.terminal.warn(warning)
     rows = [(t.id, f"{t.start:.1f}-{t.end:.1f}", len(t)) for t in extraction.tracks]
     tracks = [{"track": t.id, "start": t.start, "end": t.end, "frames": len(t)} for t in extraction.tracks]
-    document = {"clip": clip, "out": str(out), "frames": extraction.frames, "tracks": tracks}
-    call.terminal.answer(grid(f"{out}: {clip}", ("track", "seconds", "frames"), rows), document)
+    document = {"clip": extraction.source, "out": str(out), "frames": extraction.frames, "tracks": tracks}
+    call.terminal.answer(grid(f"{out}: {extraction.source}", ("track", "seconds", "frames"), rows), document)
 
 
 @command(app, gallery=False, own_config=True)
@@ -221,7 +221,8 @@ def train(
 
     weights = train_from_config(config, resume=resume, progress=call.terminal.progress)
     call.terminal.answer(
-        f"the encoder is {weights}: use it with --set encoder.weights={weights}", {"weights": str(weights)}
+        f"the encoder is {weights}: calibrate it with `python -m pipeline.calibrate` before you search with it",
+        {"weights": str(weights)},
     )
 
 
@@ -233,6 +234,11 @@ def synthesize(
     clips: Annotated[int, typer.Option(min=1, help="Clips of each.")] = 2,
     seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 5.0,
     walk: Annotated[Walk, typer.Option(help="Where they walk.")] = Walk.loop,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 25.0,
+    width: Annotated[int, typer.Option(min=64, max=4096, help="Pixels, even.")] = 480,
+    height: Annotated[int, typer.Option(min=64, max=4096, help="Pixels, even.")] = 360,
+    tall: Annotated[float, typer.Option(min=16, help="Pixels that a person measures.")] = 200.0,
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Of H.264; smaller is better.")] = 26,
     seed: Annotated[int | None, typer.Option(min=0, help="Other numbers, other people.", show_default=False)] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
     truths: Annotated[Path | None, typer.Option(help="Folder for the true joints.", show_default=False)] = None,
@@ -249,7 +255,7 @@ def synthesize(
     else:
         from pipeline.synthetic.synthesize import Filming, synthesize
 
-        filming = Filming(walk=walk.value, seconds=seconds)
+        filming = Filming(walk.value, seconds, fps, width, height, tall, crf)
         made = synthesize(
             out, people, clips, seed or 0, filming, workers=workers, truths=truths, progress=call.terminal.progress
         )

@@ -65,7 +65,7 @@ def gallery_merge(call: Call, name: Name, into: Annotated[str, typer.Argument(he
     with call.manage_gallery() as gallery:
         moved = gallery.merge(name, into)
     call.terminal.answer(
-        f"{into} has {moved} more templates, {name} is gone", {"merged": name, "into": into, "templates": moved}
+        f"{into} has {_templates(moved)} more, {name} is gone", {"merged": name, "into": into, "templates": moved}
     )
 
 
@@ -79,11 +79,11 @@ def gallery_forget(
     """
     with call.manage_gallery() as gallery:
         count = len(gallery.show(name).templates)
-        if not yes and not _confirm(f"Delete {name} with {count} templates for good?"):
+        if not yes and not _confirm(f"Delete {name} with {_templates(count)} for good?"):
             complain(f"{name} was not forgotten")
             return NOTHING_DONE
         count = gallery.forget(name)
-    call.terminal.answer(f"{name} is forgotten, with {count} templates", {"forgotten": name, "templates": count})
+    call.terminal.answer(f"{name} is forgotten, with {_templates(count)}", {"forgotten": name, "templates": count})
     return DONE
 
 
@@ -109,7 +109,7 @@ def gallery_import(call: Call, file: Annotated[Path, typer.Argument(help="A file
     with Gallery.open_for_import(call.place, file) as gallery:
         found = gallery.import_(file, call.terminal.progress)
     names = ", ".join(found.people) or "nobody"
-    text = f"{found.templates} templates of {names} added, {len(found.skipped)} clips were held already"
+    text = f"{_templates(found.templates)} of {names} added, {len(found.skipped)} clips were held already"
     call.terminal.answer(text, asdict(found))
 
 
@@ -141,7 +141,7 @@ def gallery_reindex(call: Call) -> None:
     """
     with call.manage_gallery() as gallery:
         count = gallery.reindex(call.embedder, call.terminal.progress)
-    text = f"{count} templates embedded again by {call.embedder.name}"
+    text = f"{_templates(count)} embedded again by {call.embedder.name}"
     call.terminal.answer(text, {"templates": count, "encoder": call.embedder.name})
 
 
@@ -183,6 +183,10 @@ def models_verify(call: Call, name: Model = None) -> None:
 
     model = verify(name or call.settings.pose.model)
     call.terminal.answer(f"{model.path} is sound, sha256 {model.sha256}", {**asdict(model), "path": str(model.path)})
+
+
+def _templates(count: int) -> str:
+    return f"{count} template{'' if count == 1 else 's'}"
 
 
 def _confirm(question: str) -> bool:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from pipeline.names import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
-    from rich.table import Table
 
 DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done; some inputs failed; bad usage or nothing could be done; stopped by the user."""
@@ -33,7 +34,7 @@ PLAIN_EVERY = 15.0
 
 def complain(message: str) -> None:
     """One line on stderr."""
-    typer.echo("reid: " + " ".join(str(message).split()), err=True)
+    typer.echo("reid: " + printable(" ".join(str(message).split())), err=True)
 
 
 class Commands(TyperGroup):
@@ -50,7 +51,13 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             complain("stopped; what was finished before is kept")
             raise typer.Exit(INTERRUPTED) from error
-        except (typer.Exit, typer.Abort, typer.TyperException, EOFError, BrokenPipeError):
+        except typer.TyperException as error:
+            if not (message := error.format_message()):  # no command was given, and help was shown
+                raise
+            used = getattr(error, "ctx", None) or ctx
+            complain(f"{message.rstrip('.')}: see `{used.command_path} --help`")
+            raise typer.Exit(NOTHING_DONE) from error
+        except (typer.Exit, typer.Abort, EOFError, BrokenPipeError):
             raise
         except Exception as error:
             # Whatever else goes wrong is a fault of the program, unless the system says that a file is the matter.
@@ -97,9 +104,11 @@ class Terminal:
         """Give the answer: the rich `table`, or with --json the `document` (JSON text, or what json.dumps takes)."""
         self._close()
         if self.as_json:
-            typer.echo(document if isinstance(document, str) else json.dumps(document, ensure_ascii=False))
+            text = document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)
+            # A file's name may hold bytes that are no text; escaped, they are JSON nevertheless.
+            typer.echo(text.encode("utf-8", "backslashreplace").decode())
         else:
-            console().print(table)
+            console().print(table, soft_wrap=isinstance(table, str))  # a path stays in one piece
 
     def remark(self, text: str) -> None:
         """A line a person may want to read and a script does not."""
@@ -108,7 +117,7 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """A line about an input that is not as it should be; --quiet does not silence it."""
-        self._above_bars("reid: " + " ".join(text.split()))
+        self._above_bars("reid: " + printable(" ".join(text.split())))
 
     def _above_bars(self, text: str) -> None:
         if self._bars is not None:
@@ -138,14 +147,15 @@ class Terminal:
             self._bars.remove_task(self._tasks.pop(what))
 
 
-def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "Table":
-    """A table whose cells are plain text."""
+def grid(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> "RenderableType":
+    """A table whose cells are plain text, below its title, which may be wider than the table."""
+    from rich.console import Group
     from rich.table import Table
 
-    table = Table(*columns, title=title or None, title_justify="left")
+    table = Table(*columns)
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    return table
+        table.add_row(*(printable(str(cell)) for cell in row))
+    return Group(printable(title), table) if title else table
 
 
 def console(**options: Any) -> "Console":

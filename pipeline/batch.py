@@ -26,6 +26,7 @@ from pipeline.errors import (
 )
 from pipeline.gallery import Gallery
 from pipeline.ledger import Ledger
+from pipeline.names import printable
 from pipeline.pool import Done, run_tasks, usable_cores
 from pipeline.probes import Reader, Reading, own_embedder
 from pipeline.search import refuse_empty, search_failed, search_reading
@@ -68,12 +69,12 @@ class BatchResult:
 
     def table(self) -> Table:
         """The counts, then a row for every clip that failed, for a terminal."""
-        table = Table("clips", str(self.clips), title=f"{self.mode} {self.folder}", title_justify="left")
+        table = Table("clips", str(self.clips), title=printable(f"{self.mode} {self.folder}"), title_justify="left")
         for what in ("done", "resumed", "already"):
             table.add_row(what, str(getattr(self, what)))
         table.add_row("failed", str(len(self.failures)), end_section=True)
         for clip, error in self.failures:
-            table.add_row(clip, error)
+            table.add_row(printable(clip), printable(error))
         return table
 
     def json(self) -> dict[str, Any]:
@@ -267,7 +268,7 @@ class _Run:
 def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
     """Refuse to go on in a folder that holds a run of another kind: its rows would answer another question."""
     told = read_json(path)
-    if told is None:
+    if not isinstance(told, dict):
         return
     for key, value in identity.items():
         if told.get(key) != value:

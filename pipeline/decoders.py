@@ -184,6 +184,8 @@ class CvDecoder:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):
+        return "it did not answer in time"
     if isinstance(error, av.error.InvalidDataError):
         return "it is not a video, or it is damaged"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -24,14 +24,15 @@ from pipeline.settings import Settings
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
 
-UNKNOWN, NOBODY, FOLDER = "unknown", "nobody", "search/"
+NOBODY, FOLDER = "nobody", "search/"
+RIGHT, MISSED, WRONG = "right", "missed", "wrong"
 
 
 @dataclass(frozen=True)
 class Row:
     """One track of one clip. truth: who it really is (names that may be meant, or nobody). first: the best candidate,
-    whatever the decision; similarity: its. right: whether the decision is the one it should be; None where the track
-    was refused, which is neither."""
+    whatever the decision; similarity: its. verdict: right; missed, where somebody enrolled is called unknown or not
+    seen; wrong, where anybody is called by another's name; None where the track was refused, which is neither."""
 
     clip: str
     track: int
@@ -39,7 +40,7 @@ class Row:
     decision: str
     first: str | None
     similarity: float | None
-    right: bool | None
+    verdict: str | None
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,15 @@ class DemoResult:
     annotated: str | None
 
     def table(self) -> Table:
-        """A row a track, for a terminal: clip, who it really is, what was found, similarity, decision, right or not."""
+        """A row a track, for a terminal: clip, who it really is, what was found, similarity, decision, verdict."""
         columns = ("clip", "who it really is", "most like", "similarity", "decision", "")
         table = Table(*columns, title=f"{self.encoder}, match from {self.threshold:+.3f}", title_justify="left")
         for row in self.rows:
             similarity = "-" if row.similarity is None else f"{row.similarity:+.3f}"
-            verdict = {True: "right", False: "wrong", None: "-"}[row.right]
-            style = {True: "green", False: "red", None: None}[row.right]
+            style = {RIGHT: "green", MISSED: "yellow", WRONG: "red", None: None}[row.verdict]
+            verdict = "missed, though most alike" if row.verdict == MISSED and row.first in row.truth else row.verdict
             truth = " and ".join(row.truth) or NOBODY
-            table.add_row(row.clip, truth, row.first or "-", similarity, row.decision, verdict, style=style)
+            table.add_row(row.clip, truth, row.first or "-", similarity, row.decision, verdict or "-", style=style)
         return table
 
     def summary(self) -> list[str]:
@@ -174,7 +175,7 @@ def judge(results: list[SearchResult], answers: Mapping[str, tuple[str, ...]], e
         truth = answers[clip]
         rows += [_row(clip, match, truth, enrolled) for match in result.tracks]
         if not result.tracks:
-            rows.append(Row(clip, 0, truth, NOBODY, None, None, not truth))
+            rows.append(Row(clip, 0, truth, NOBODY, None, None, MISSED if truth else RIGHT))
         if len(truth) != 1:
             continue
         # Somebody may be several tracks: the one that is seen best speaks for the clip.
@@ -193,14 +194,15 @@ def judge(results: list[SearchResult], answers: Mapping[str, tuple[str, ...]], e
 
 def _row(clip: str, match: Match, truth: tuple[str, ...], enrolled: tuple[str, ...]) -> Row:
     first = match.candidates[0] if match.candidates else None
-    right: bool | None = None
-    if not truth:
-        right = match.decision == "refused"
-    elif first is not None:
-        known = [name for name in truth if name in enrolled]
-        right = match.name in known if known else match.decision == UNKNOWN
     name, similarity = (None, None) if first is None else (first.name, first.similarity)
-    return Row(clip, match.track, truth, match.decision, name, similarity, right)
+    verdict: str | None = WRONG
+    if first is None:
+        verdict = None if truth else RIGHT
+    elif truth and match.name is None:
+        verdict = MISSED if set(truth) & set(enrolled) else RIGHT
+    elif match.name in truth:
+        verdict = RIGHT
+    return Row(clip, match.track, truth, match.decision, name, similarity, verdict)
 
 
 def _fresh(workdir: Path) -> Path:
@@ -220,7 +222,7 @@ def _showpiece(results: list[SearchResult], result: DemoResult) -> SearchResult 
 
     def merit(one: SearchResult) -> tuple[int, int]:
         clip = Path(one.clip).name
-        right = sum(bool(row.right) and row.decision == "match" for row in result.rows if row.clip == clip)
+        right = sum(row.verdict == RIGHT and row.decision == "match" for row in result.rows if row.clip == clip)
         return right, len(one.tracks)
 
     drawable = [one for one in results if one.extraction is not None and one.tracks]

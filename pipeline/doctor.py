@@ -37,7 +37,6 @@ MODULES = {
     "faiss-cpu": "faiss",
     "mediapipe": "mediapipe",
     "opencv-contrib-python": "cv2",
-    "scikit-learn": "sklearn",
     "PyYAML": "yaml",
 }
 """Packages whose module has another name, or is heavy enough to fail on import alone."""
@@ -219,9 +218,9 @@ def _pose_model(settings: Settings) -> Iterator[Check]:
 
 
 def _encoder(settings: Settings) -> Iterator[Check]:
-    from pipeline.embed import load_embedder
+    from pipeline.probes import own_embedder
 
-    encoder = load_embedder(settings.encoder)
+    encoder = own_embedder(settings)
     found = f"{encoder.name}, {encoder.dim} numbers, threshold {encoder.threshold:+.3f}"
     yield Check("encoder", OK, f"{found}, fingerprint {encoder.fingerprint[:12]}…")
 

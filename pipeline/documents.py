@@ -1,12 +1,11 @@
 """JSON documents on disk, and the exit code that goes with them."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from smsge.files import whole_file
 
 
 def exit_code(done: int, failed: int) -> int:
@@ -22,20 +21,10 @@ def save_json(path: str | Path, document: Any) -> Path:
 def save_text(path: str | Path, text: str) -> Path:
     """Replace `path` by `text` in one step, so that a reader or a kill never meets half a file."""
     path = Path(path)
-    partial = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-        ) as file:
-            partial = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
-        partial.replace(path)
+        with whole_file(path) as file:
+            file.write(text.encode("utf-8"))
     except OSError as error:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
         ) from error

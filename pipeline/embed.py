@@ -12,14 +12,12 @@ from pipeline.settings import EncoderSettings
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import posture_statistics
 from smsge.encoder import SMSGE
+from smsge.evaluation import embed_walks
 from smsge.fusion import Standard, fuse
 from smsge.sequence import SkeletonSequence
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
 """Where the encoders that ship lie: NAME.safetensors."""
-
-STRIDE = 0.25
-"""Windows of f frames begin every f * STRIDE frames: enough overlap that where a stride begins does not matter."""
 
 
 class TrackEmbedder:
@@ -33,62 +31,51 @@ class TrackEmbedder:
         self.fingerprint = checkpoint.fingerprint
         self.metadata = checkpoint.metadata
         self.model = checkpoint.model.to(device).eval()
-        self._device, self._batch = device, batch
+        self._batch = batch
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}
             self.standards = {part: Standard.from_tensors(part, arrays) for part in weights}
-            self.threshold = float(checkpoint.metadata["threshold"])
+            self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{name}: has no usable calibration ({error}); make one with `python -m pipeline.calibrate`"
             ) from error
         self.weights = weights
-        self.frames = checkpoint.model.config.frames
         self.name = f"{name} ({' + '.join(weights)})"
         self.frames = checkpoint.model.config.frames
         self.dim = sum(standard.project.shape[1] for standard in self.standards.values())
 
     def embed(self, sequences: list[SkeletonSequence]) -> NDArray[np.float32]:
-        """N skeletons -> (N, D) float32 of unit length. Raises ValueError where one has no full window."""
+        """N skeletons -> (N, D) float32 of unit length.
+
+        Raises ValueError where one is of another layout or frame rate, or has no full window.
+        """
         if not sequences:
             return np.zeros((0, self.dim), np.float32)
-        raw = describe(self.model, sequences, self._device, self._batch)
-        return self.join(raw)
+        layout = self.model.config.layout
+        for sequence in sequences:
+            if sequence.layout.name != layout or sequence.fps != self.fps:
+                have = f"skeletons of {sequence.layout.name} at {sequence.fps:g} a second"
+                raise ValueError(f"{have}, {layout} at {self.fps:g} are needed")
+            if not len(sequence.windows(self.frames, self.frames)):
+                raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
+        return self.join(describe(self.model, sequences, self._batch))
 
     def join(self, raw: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:
         """Raw descriptors {part: (N, D_part)} -> (N, D) of unit length."""
         return fuse([self.standards[part](raw[part]) for part in self.weights], list(self.weights.values()))
 
 
-def describe(
-    model: SMSGE, sequences: Sequence[SkeletonSequence], device: str = "cpu", batch: int = 64
-) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, S * D_h), the mean over windows and prefixes, and posture (N, P)."""
+def describe(model: SMSGE, sequences: Sequence[SkeletonSequence], batch: int = 64) -> dict[str, NDArray[np.floating]]:
+    """The raw descriptors of N tracks: encoder (N, S * D_h), the mean over windows and prefixes, and posture (N, P).
+
+    Raises DatasetError where a track has no full window.
+    """
     return {
-        "encoder": encode(model, sequences, device, batch),
+        "encoder": embed_walks(model, sequences, batch=batch),
         "posture": np.stack([posture_statistics(sequence) for sequence in sequences]),
     }
-
-
-def encode(
-    model: SMSGE, sequences: Sequence[SkeletonSequence], device: str = "cpu", batch: int = 64
-) -> NDArray[np.float32]:
-    """(N, S * D_h): for each track the mean over its windows of the mean over prefixes of F_k (SM-SGE, section 5).
-
-    Windows of all tracks share batches. Raises ValueError where a track has no window of the encoder's length.
-    """
-    frames = model.config.frames
-    windows = [sequence.windows(frames, max(1, round(frames * STRIDE))) for sequence in sequences]
-    short = [len(sequence) for sequence, cut in zip(sequences, windows, strict=True) if len(cut) == 0]
-    if short:
-        raise ValueError(f"a track of {short[0]} frames holds no uninterrupted window of {frames}")
-    stacked = torch.from_numpy(np.concatenate(windows))
-    with torch.inference_mode():
-        batches = torch.split(stacked, batch)
-        states = torch.cat([model.embed(clips.to(device)).float().cpu() for clips in batches]).numpy()
-    edges = np.cumsum([len(cut) for cut in windows])[:-1]
-    return np.stack([part.mean(axis=0) for part in np.split(states, edges)])
 
 
 def load_embedder(settings: EncoderSettings | None = None) -> TrackEmbedder:
@@ -110,6 +97,6 @@ def pick_device(wanted: str) -> str:
     """auto, cpu or cuda (cuda:1, …) -> what torch shall use. Raises ConfigError for cuda where there is none."""
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted != "cpu" and not (wanted.startswith("cuda") and torch.cuda.is_available()):
+    if wanted != "cpu" and int(wanted.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise ConfigError(f"encoder.device: {wanted} is not available here; use cpu or auto")
     return wanted

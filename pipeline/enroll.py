@@ -29,6 +29,7 @@ from pipeline.settings import Settings
 from pipeline.sources import Clip, clip_content, expand, is_skeletons
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
+from pipeline.video import shown
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
@@ -88,7 +89,7 @@ def enroll(
             except CLIP_ERRORS as error:
                 if len(clips) == 1:
                     raise
-                done.append(ClipEnrolment(clip.source, error=str(error)))
+                done.append(ClipEnrolment(shown(clip.source), error=str(error)))
         progress("enrolling", len(clips), len(clips))
         return EnrollResult(str(gallery.path), reader.embedder.name, tuple(done))
 
@@ -100,7 +101,7 @@ def _check_request(clips: Sequence[Clip], name: str | None, track: int | None) -
         raise UserError(f"--track chooses a person of one clip, {len(clips)} were given: enrol that clip on its own")
     nameless = next((clip for clip in clips if not clip.name), None)
     if nameless and not name:
-        raise UserError(f"{nameless.source} is a stream and has no name to give: say who it is with --name NAME")
+        raise UserError(f"{shown(nameless.source)} is a stream and has no name to give: say who it is with --name NAME")
     groups = sorted({clip.name for clip in clips if clip.grouped})
     if name and len(groups) > 1:
         raise UserError(
@@ -252,7 +253,7 @@ def _picture(
 
     if is_skeletons(reading.source):
         return None, ["no picture of who is who: skeletons hold no pictures, enrol the clip itself to get one"]
-    out = folder / f"{Path(reading.source).stem}-who-is-who.png"
+    out = folder / f"{next(iter(people)).replace('/', '_')}-who-is-who.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tracks = [probe.track for probes in people.values() for probe in probes]

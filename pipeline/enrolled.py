@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.documents import exit_code, save_json
+from pipeline.names import printable
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,11 @@ class EnrollResult:
         for clip in self.clips:
             for person in clip.people:
                 tracks = ", ".join(map(str, person.tracks))
-                table.add_row(person.name, clip.clip, tracks, f"{person.seconds:.1f}", f"{person.quality:.2f}")
+                table.add_row(
+                    person.name, printable(clip.clip), tracks, f"{person.seconds:.1f}", f"{person.quality:.2f}"
+                )
             if clip.error is not None:
-                table.add_row("-", clip.clip, "-", "-", "-")
+                table.add_row("-", printable(clip.clip), "-", "-", "-")
         return table
 
     def json(self) -> dict[str, Any]:

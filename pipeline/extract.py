@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, load_skeletons
+from pipeline.sources import is_skeletons
 from pipeline.tracking import Tracker
 from pipeline.values import Frame, Person, Progress, silent
 from pipeline.video import content_id, is_stream, open_video
@@ -31,7 +32,7 @@ def extract(
     Raises `VideoError`, `SkeletonFileError` or `PoseModelError`; a clip without people gives no tracks.
     """
     source, settings = str(source), settings or Settings()
-    if not is_stream(source) and source.lower().endswith(".npz"):
+    if is_skeletons(source):
         return load_skeletons(source)
     with ExitStack() as stack:
         video = stack.enter_context(open_video(source, settings.video))

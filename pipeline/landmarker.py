@@ -1,4 +1,4 @@
-"""MediaPipe's Pose Landmarker as a picture -> `Person`s function: the only file that imports MediaPipe.
+"""MediaPipe's Pose Landmarker as a picture -> `Person` function: the only file that runs MediaPipe.
 
 Its types stay in here; so do its native libraries' notes on stderr, of which only errors are let through.
 """

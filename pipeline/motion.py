@@ -29,7 +29,6 @@ class BoxMotion:
         position = np.array([POSITION_NOISE, POSITION_NOISE, SIZE_NOISE]) * size
         speed = np.array([START_SPEED, START_SPEED, 0.3]) * size
         self._covariance = np.diag(np.concatenate([position, speed]) ** 2)
-        self._corners = (box - np.tile(trunk, 2)) / size
 
     def _at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance at `time`: x' = A x, P' = A P A^T + Q with white-noise acceleration."""
@@ -46,12 +45,6 @@ class BoxMotion:
     def _measurement(self) -> np.ndarray:
         return np.diag((np.array([POSITION_NOISE, POSITION_NOISE, SIZE_NOISE]) * self._mean[2]) ** 2)
 
-    def box(self, time: float) -> np.ndarray:
-        """(4,) float32: the box expected at `time`."""
-        mean, _ = self._at(time)
-        box: np.ndarray = np.tile(mean[:2], 2) + self._corners * max(mean[2], 1.0)
-        return box.astype(np.float32)
-
     def distance(self, time: float, trunk: np.ndarray, size: float) -> float:
         """Squared Mahalanobis distance of a measurement from what is expected at `time` (3 degrees of freedom)."""
         mean, covariance = self._at(time)
@@ -66,5 +59,4 @@ class BoxMotion:
         self._mean = mean + gain @ (np.array([*trunk, size]) - mean[:3])
         self._mean[2] = max(self._mean[2], 1.0)
         self._covariance = covariance - gain @ covariance[:3]
-        self._corners += 0.3 * ((box - np.tile(trunk, 2)) / size - self._corners)
         self.time = time

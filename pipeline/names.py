@@ -15,6 +15,11 @@ def _is_safe(character: str) -> bool:
     return unicodedata.category(character) not in _UNPRINTABLE and character not in _BIDI
 
 
+def printable(text: str) -> str:
+    """`text` with ? for what a terminal would obey rather than show."""
+    return "".join(c if _is_safe(c) else "?" for c in text)
+
+
 def person_name(text: str) -> str:
     """The form in which a name is stored: Unicode NFC, without spaces around it, so that equal names are equal.
 
@@ -22,7 +27,7 @@ def person_name(text: str) -> str:
     """
     name = unicodedata.normalize("NFC", text).strip()
     if not name:
-        raise GalleryError("a person's name cannot be empty: give one with --name")
+        raise GalleryError("a person's name cannot be empty: give one")
     if not all(map(_is_safe, name)):
         raise GalleryError(f"the name {name[:40]!a} holds characters that cannot be printed: give another with --name")
     if len(name) > LONGEST_NAME:
@@ -41,4 +46,4 @@ def clip_label(clip: str) -> str:
         label = f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
     else:
         label = PurePath(clip).name or clip
-    return "".join(c if _is_safe(c) else "?" for c in label)[:LONGEST_NAME] or "unnamed"
+    return printable(label)[:LONGEST_NAME] or "unnamed"

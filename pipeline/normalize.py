@@ -17,6 +17,9 @@ from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
+VERSION = 1
+"""Rises whenever the same landmarks would give other skeletons: it is part of an encoder's fingerprint."""
+
 SPIKE = 0.12  # statures off the median of its neighbours in time
 SPIKE_SECONDS = 0.12  # reach of those neighbours, to each side
 ODD_LENGTH = 0.25  # by what share a part of the body may differ from its usual length

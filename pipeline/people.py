@@ -9,6 +9,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from pipeline.motion import size_of
 from pipeline.values import Frame, Person
 
 Window = tuple[int, int, int, int]
@@ -56,7 +57,7 @@ def moved(person: Person, dx: float, dy: float) -> Person:
 
 def body_height(person: Person) -> float:
     """The longer side of the box, in pixels: the height of an upright body whichever way the camera is turned."""
-    return float(max(person.box[2] - person.box[0], person.box[3] - person.box[1], 1.0))
+    return size_of(person.box)
 
 
 def centre_of(person: Person) -> np.ndarray:

@@ -7,6 +7,7 @@ import platformdirs
 
 APPLICATION = "reid"
 GALLERY_VARIABLE = "REID_GALLERY"
+CACHE_VARIABLE = "REID_CACHE"
 
 
 def data_dir() -> Path:
@@ -15,8 +16,9 @@ def data_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Where what can be fetched again is kept (~/.cache/reid on Linux); made by `private_dir` when first needed."""
-    return Path(platformdirs.user_cache_dir(APPLICATION, appauthor=False))
+    """Where what can be fetched again is kept: the environment variable REID_CACHE, else ~/.cache/reid on Linux."""
+    named = os.environ.get(CACHE_VARIABLE, "")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir(APPLICATION, appauthor=False))
 
 
 def private_dir(path: Path) -> Path:

@@ -1,6 +1,5 @@
 """Clips of known people -> their normalised skeletons: what calibration and evaluation start from."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,9 @@ from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.quality import assess
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
+from pipeline.sources import is_skeletons
 from pipeline.values import Progress, silent
+from pipeline.video import content_id
 from smsge.sequence import SkeletonSequence
 
 
@@ -51,12 +52,12 @@ def read_takes(
 
 
 def _extraction(clip: Path, settings: Settings, cache: Path | None, pose: PoseEstimator) -> Extraction:
-    if clip.suffix == ".npz":
+    if is_skeletons(str(clip)):
         return load_skeletons(clip)
     if cache is None:
         return extract(clip, settings, pose=pose)
     cache.mkdir(parents=True, exist_ok=True)
-    kept = cache / f"{clip.stem}-{hashlib.sha256(str(clip.resolve()).encode()).hexdigest()[:12]}.npz"
+    kept = cache / f"{content_id(clip)}.npz"
     if not kept.exists():
         save_skeletons(kept, extract(clip, settings, pose=pose))
     return load_skeletons(kept)

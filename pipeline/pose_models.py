@@ -6,21 +6,21 @@ so that two processes may fetch at once.
 """
 
 import hashlib
+import http.client
 import io
 import json
-import os
-import tempfile
 import time
 import urllib.request
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from pipeline import pose_bundle
 from pipeline.errors import PoseModelError
+from pipeline.places import cache_dir
 from pipeline.values import Progress, silent
+from smsge.files import whole_file
 
 NAMES = ("lite", "full", "heavy")
 """The sizes in which the Pose Landmarker is published; "full" can also be rebuilt without its host."""
@@ -51,26 +51,20 @@ class PoseModel:
     origin: str = ""
 
 
-def default_cache_dir() -> Path:
-    """REID_CACHE, or the user's cache directory."""
-    given = os.environ.get("REID_CACHE")
-    return Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("reid", appauthor=False))
-
-
-def resolve_model(name_or_path: str = "full", cache_dir: Path | None = None, progress: Progress = silent) -> Path:
+def resolve_model(name_or_path: str = "full", progress: Progress = silent) -> Path:
     """The file of a pose model: a path as it is, a name from the cache, fetched first where it is not there.
 
     Raises `PoseModelError` when the path is not a bundle, or when the model can be had from nowhere.
     """
     if name_or_path not in NAMES:
         return _given(name_or_path)
-    return pull(name_or_path, cache_dir, progress)
+    return pull(name_or_path, progress)
 
 
-def pull(name: str = "full", cache_dir: Path | None = None, progress: Progress = silent, again: bool = False) -> Path:
+def pull(name: str = "full", progress: Progress = silent, again: bool = False) -> Path:
     """Fetch a model into the cache unless a sound one is there; `again` fetches it anyway."""
     _check_name(name)
-    held = _inspect(name, cache_dir)
+    held = _inspect(name)
     if held.state == "ready" and not again:
         return held.path
     tried: list[str] = []
@@ -78,8 +72,10 @@ def pull(name: str = "full", cache_dir: Path | None = None, progress: Progress =
     note = {"name": name, "sha256": hashlib.sha256(bundle).hexdigest(), "size": len(bundle), "origin": origin}
     try:
         # The note first: a kill in between leaves a note without its file, which counts as damaged and is fetched.
-        _write(_note_of(held.path), json.dumps(note, indent=1).encode())
-        _write(held.path, bundle)
+        held.path.parent.mkdir(parents=True, exist_ok=True)
+        for path, data in ((_note_of(held.path), json.dumps(note, indent=1).encode()), (held.path, bundle)):
+            with whole_file(path) as file:
+                file.write(data)
     except OSError as error:
         raise PoseModelError(
             f"the pose model cannot be kept in {held.path.parent} ({error.strerror}): set REID_CACHE to a directory "
@@ -89,18 +85,18 @@ def pull(name: str = "full", cache_dir: Path | None = None, progress: Progress =
     return held.path
 
 
-def list_models(cache_dir: Path | None = None) -> list[PoseModel]:
+def list_models() -> list[PoseModel]:
     """The published sizes, each with its place in the cache and whether it is there and sound."""
-    return [_inspect(name, cache_dir) for name in NAMES]
+    return [_inspect(name) for name in NAMES]
 
 
-def verify(name_or_path: str = "full", cache_dir: Path | None = None) -> PoseModel:
+def verify(name_or_path: str = "full") -> PoseModel:
     """Check a model by its sha256 (a file of the user's own: that it is a bundle); raises `PoseModelError`."""
     if name_or_path not in NAMES:
         path = _given(name_or_path)
         data = path.read_bytes()
         return PoseModel(path.stem, path, "ready", hashlib.sha256(data).hexdigest(), len(data), "given")
-    model = _inspect(name_or_path, cache_dir)
+    model = _inspect(name_or_path)
     if model.state == "missing":
         raise PoseModelError(
             f"pose model {model.name} is not in {model.path.parent}: run `reid models pull {model.name}`"
@@ -118,7 +114,8 @@ def _given(path_text: str) -> Path:
         names = ", ".join(NAMES)
         raise PoseModelError(f"no pose model {path_text}: give one of {names}, or the path of a .task file")
     try:
-        fault = _fault(path.read_bytes())
+        size = path.stat().st_size
+        fault = _fault(path.read_bytes()) if size <= _LARGEST else f"it is larger than {_LARGEST >> 20} MB"
     except OSError as error:
         raise PoseModelError(f"pose model {path} cannot be read ({error.strerror})") from error
     if fault:
@@ -131,8 +128,8 @@ def _check_name(name: str) -> None:
         raise PoseModelError(f"no pose model {name}: the published ones are {', '.join(NAMES)}")
 
 
-def _inspect(name: str, cache_dir: Path | None) -> PoseModel:
-    path = (cache_dir or default_cache_dir()) / "models" / f"pose_landmarker_{name}.task"
+def _inspect(name: str) -> PoseModel:
+    path = cache_dir() / "models" / f"pose_landmarker_{name}.task"
     try:
         data = path.read_bytes()
     except OSError:
@@ -142,10 +139,8 @@ def _inspect(name: str, cache_dir: Path | None) -> PoseModel:
         note = json.loads(_note_of(path).read_text(encoding="utf-8"))
         expected, origin = str(note["sha256"]), str(note["origin"])
     except (OSError, ValueError, KeyError, TypeError):
-        expected, origin = (
-            REBUILT_SHA256,
-            pose_bundle.REQUIREMENT,
-        )  # no note: only the bundle known by heart is believed
+        # Without a note, only the bundle that is known by heart is believed.
+        expected, origin = REBUILT_SHA256, pose_bundle.REQUIREMENT
     state = "ready" if sha256 == expected else "damaged"
     return PoseModel(name, path, state, sha256, len(data), origin)
 
@@ -159,7 +154,7 @@ def _fetch(name: str, progress: Progress, tried: list[str]) -> tuple[bytes, str]
     url = PUBLISHED.format(name=name)
     try:
         return _download(url, f"pose model {name}", progress), url
-    except (OSError, PoseModelError) as error:
+    except (OSError, http.client.HTTPException, PoseModelError) as error:
         reason = getattr(error, "reason", None) or error
         tried.append(f"{url} ({reason})")
     if name == "full":
@@ -201,22 +196,9 @@ def _fault(bundle: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
             missing = sorted(set(pose_bundle.MEMBERS) - set(archive.namelist()))
-            return f"without {missing[0]}" if missing else (archive.testzip() or "")
-    except zipfile.BadZipFile:
+            if missing:
+                return f"without {missing[0]}"
+            damaged = archive.testzip()
+            return f"{damaged} in it is damaged" if damaged else ""
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):  # the last: packed or locked in a way unknown
         return "not a zip"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside the target, then move into place: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise

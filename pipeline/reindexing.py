@@ -19,7 +19,7 @@ def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress
     """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
-    Raises GalleryError, with nothing changed, where the encoder gives anything but unit vectors.
+    Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors.
     """
     ((total,),) = database.rows("SELECT count(*) FROM templates")
     vectors: dict[int, bytes] = {}
@@ -57,7 +57,14 @@ def _skeleton(database: Database, row: tuple[object, ...], dim: int) -> Skeleton
 
 
 def _embed(embedder: Embedder, skeletons: list[SkeletonSequence]) -> list[bytes]:
-    vectors = np.asarray(embedder.embed(skeletons), np.float32)
+    try:
+        vectors = np.asarray(embedder.embed(skeletons), np.float32)
+    except (ValueError, RuntimeError) as error:  # stretches too short for it, another layout, no memory left
+        reason = " ".join(str(error).split())[:160]
+        raise GalleryError(
+            f"the encoder {embedder.name} cannot embed what is in the gallery ({reason}): nothing was changed,"
+            " use another encoder"
+        ) from error
     if vectors.shape != (len(skeletons), embedder.dim) or not np.allclose(
         np.linalg.norm(vectors, axis=1), 1, atol=1e-3
     ):

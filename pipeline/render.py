@@ -1,6 +1,7 @@
 """Footage with its people drawn on it: annotated clips, single pictures, and sheets of who is who."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from pipeline.drawing import UNKNOWN, Colour, Drawn, colour_of, draw, enlargemen
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
 from pipeline.skeletons import Extraction
+from pipeline.sources import is_skeletons
 from pipeline.values import PoseTrack, Progress, silent
-from pipeline.video import is_stream, open_video
+from pipeline.video import is_stream, open_video, shown
 from pipeline.video_writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def annotate(
     """
     check_out(source, out, overwrite)
     rows = _rows_by_frame(extraction.tracks)
-    showpiece = _showpiece(rows) if picture is not None else -1
+    showpiece = _showpiece(extraction.tracks) if picture is not None else -1
     with open_video(source, settings or VideoSettings()) as video, ExitStack() as stack:
         writer: VideoWriter | None = None
         for frame in video:
@@ -170,8 +172,10 @@ def save_picture(rgb: np.ndarray, out: Path) -> None:
 
 def _readable(source: str) -> str:
     if is_stream(source):
-        raise VideoError(f"cannot draw on {source}: a live stream cannot be read twice; record it to a file first")
-    if Path(source).suffix.lower() == ".npz":
+        raise VideoError(
+            f"cannot draw on {shown(source)}: a live stream cannot be read twice; record it to a file first"
+        )
+    if is_skeletons(source):
         raise VideoError(f"cannot draw on {source}: a file of skeletons has no pictures; give the clip itself")
     return source
 
@@ -194,9 +198,12 @@ def _showing(track: PoseTrack) -> np.ndarray:
     return showing
 
 
-def _showpiece(rows: Mapping[int, Sequence[_Row]]) -> int:
-    scores = {id(row.track): _showing(row.track) for frame in rows.values() for row in frame}
-    totals = {index: sum(float(scores[id(row.track)][row.at]) for row in frame) for index, frame in rows.items()}
+def _showpiece(tracks: Sequence[PoseTrack]) -> int:
+    """The number of the frame in which most people are seen best."""
+    totals: Counter[int] = Counter()
+    for track in tracks:
+        for index, score in zip(track.frames.tolist(), _showing(track).tolist(), strict=True):
+            totals[index] += score
     return max(totals, key=lambda index: totals[index], default=-1)
 
 

@@ -11,12 +11,14 @@ from rich.table import Table
 from pipeline.documents import save_json
 from pipeline.errors import ConfigError, GalleryError, SkeletonFileError, UserError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.names import printable
 from pipeline.probes import Probe, Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction
 from pipeline.sources import expand
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
+from pipeline.video import shown
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
@@ -78,7 +80,9 @@ class SearchResult:
 
     def table(self) -> Table:
         """A row a candidate, for a terminal: rank, name, similarity, threshold, decision, track by track."""
-        table = Table("track", "seconds", "rank", "name", "similarity", "threshold", "decision", title=self.clip)
+        table = Table(
+            "track", "seconds", "rank", "name", "similarity", "threshold", "decision", title=printable(self.clip)
+        )
         table.title_justify = "left"
         for match in self.tracks:
             seconds = f"{match.start:.1f}-{match.end:.1f}"
@@ -170,7 +174,7 @@ def search_each(
             except (VideoError, SkeletonFileError) as error:
                 if len(clips) == 1:
                     raise
-                yield search_failed(clip.source, reader.embedder, settings, str(error))
+                yield search_failed(shown(clip.source), reader.embedder, settings, str(error))
         progress("searching", len(clips), len(clips))
 
 

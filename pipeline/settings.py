@@ -82,7 +82,8 @@ class NormalizeSettings:
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """Which encoder. weights: a name in smsge/weights or a path; device: auto, cpu or cuda; batch: clips at once."""
+    """Which encoder. weights: a name in smsge/weights or a path; device: auto, cpu, cuda or cuda:N; batch:
+    windows encoded at once."""
 
     weights: str = "default"
     device: str = "auto"

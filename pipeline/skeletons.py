@@ -11,7 +11,6 @@ headers before anything is unpacked, and every number afterwards.
 
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -22,6 +21,7 @@ import numpy as np
 
 from pipeline.errors import SkeletonFileError
 from pipeline.values import PoseTrack
+from smsge.files import whole_file
 
 FORMAT = "reid-skeletons"
 VERSION = 1
@@ -58,14 +58,27 @@ class Extraction:
     warnings: tuple[str, ...] = ()
 
 
-def save_skeletons(path: str | Path, extraction: Extraction, overwrite: bool = False) -> Path:
-    """Write `extraction` to `path`, whole or not at all; returns the path.
+def check_out(path: str | Path, overwrite: bool = False) -> Path:
+    """`path`, where skeletons may be written to it; to be asked before any long work.
 
-    Raises SkeletonFileError where the file exists already (unless `overwrite`) or cannot be written.
+    Raises SkeletonFileError where it exists already (unless `overwrite`), is no .npz, or its folder cannot be written.
     """
     path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise SkeletonFileError(f"cannot write {path}: the name of a file of skeletons must end in .npz")
     if path.exists() and not overwrite:
-        raise SkeletonFileError(f"{path} exists already: choose another name, or ask to overwrite it")
+        raise SkeletonFileError(f"{path} exists already: give another name, or --overwrite")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise SkeletonFileError(f"cannot write {path}: {path.parent} is not a folder you may write to")
+    return path
+
+
+def save_skeletons(path: str | Path, extraction: Extraction, overwrite: bool = False) -> Path:
+    """Write `extraction` to `path`, whole or not at all, readable by its owner alone; returns the path.
+
+    Raises SkeletonFileError where the file exists already (unless `overwrite`) or cannot be written; see `check_out`.
+    """
+    path = check_out(path, overwrite)
     tracks = extraction.tracks
     arrays = {
         name: np.concatenate([getattr(track, name) for track in tracks] or [np.zeros((0, *row))]).astype(dtype)
@@ -75,16 +88,10 @@ def save_skeletons(path: str | Path, extraction: Extraction, overwrite: bool = F
     arrays["track"] = np.repeat([track.id for track in tracks], [len(track) for track in tracks]).astype("<i8")
     told = {field.name: getattr(extraction, field.name) for field in fields(extraction) if field.name != "tracks"}
     arrays["meta"] = np.array(json.dumps({"format": FORMAT, "version": VERSION, **told}))
-    partial = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            partial = file.name
+        with whole_file(path, mode=0o600) as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
     except OSError as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
         raise SkeletonFileError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
         ) from error

@@ -75,12 +75,15 @@ def clips_below(folder: Path, without: Sequence[Path] = ()) -> list[Path]:
 
 
 def _holds_skeletons(path: Path) -> bool:
-    """Whether an .npz found in a folder is meant for us; other arrays may well lie beside the clips."""
+    """Whether an .npz found in a folder is meant for us; other arrays may well lie beside the clips.
+
+    One that is damaged may be, and reading it tells what is wrong with it.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return {"track.npy", "world.npy", "meta.npy"} <= set(archive.namelist())
     except (OSError, zipfile.BadZipFile):
-        return False
+        return True
 
 
 def is_skeletons(source: str) -> bool:

@@ -126,12 +126,6 @@ class Tracker:
                 owners[i] = self._number
         return owners
 
-    def predict(self, time: float) -> list[tuple[int, np.ndarray]]:
-        """(number, box) of everybody who may be in sight at `time`, those seen last first; box as in `Person`."""
-        live = [track for track in self._live if track.gap(time) <= self._patience(track)]
-        live.sort(key=lambda track: (not track.counts, -track.motion.time))
-        return [(track.number, track.motion.box(time)) for track in live]
-
     def finish(self, frame_size: tuple[int, int], source: str) -> list[PoseTrack]:
         """The tracks that count, in order of first appearance, ids 1, 2, 3 …; the tracker is empty afterwards."""
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]

@@ -2,12 +2,12 @@
 
 import hashlib
 import queue
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import urlsplit
 
 from pipeline.decoders import AvDecoder, CvDecoder, Decoder, Picture, UnreadableError
 from pipeline.errors import VideoError
@@ -43,7 +43,7 @@ class VideoInfo:
 
 def is_stream(source: str) -> bool:
     """Whether `source` is a webcam's index or a URL rather than a file."""
-    if urlsplit(source).scheme.lower() in _NETWORK:
+    if _scheme(source) in _NETWORK:
         return True
     return source.isascii() and source.isdigit() and not Path(source).exists()
 
@@ -52,8 +52,19 @@ def shown(source: str) -> str:
     """`source` as it may be shown and kept: a URL without its user and password."""
     if "@" not in source or not is_stream(source):
         return source
-    parts = urlsplit(source)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    scheme, _, rest = source.partition("://")
+    host = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in host:
+        return f"{scheme}://{host.rpartition('@')[2]}{rest[len(host) :]}"
+    # A password may hold a sign that ends the host, as in user:pa/ss@camera; a host is followed by a port alone.
+    port = host.partition(":")[2]
+    return f"{scheme}://{rest.rpartition('@')[2]}" if port and not port.isdigit() else source
+
+
+def _scheme(source: str) -> str:
+    """The scheme of a URL, in small letters; empty for anything else."""
+    scheme, mark, _ = source.partition("://")
+    return scheme.lower() if mark else ""
 
 
 def find_clips(folder: str | Path) -> list[Path]:
@@ -93,7 +104,7 @@ class Video:
         self.warnings: list[str] = []
         self._name = shown(source)
         self._max_seconds = settings.max_seconds
-        self._live = is_stream(source) and urlsplit(source).scheme.lower() not in {"http", "https"}
+        self._live = is_stream(source) and _scheme(source) not in {"http", "https"}
         self._decoder = _open_decoder(source, settings.max_side)
         self._pictures = iter(self._decoder)
         try:
@@ -208,7 +219,7 @@ def _open_decoder(source: str, max_side: int) -> Decoder:
             return AvDecoder(source, max_side, network=True)
         except UnreadableError as error:
             kind = f"camera {source}" if source.isdigit() else shown(source)
-            raise VideoError(f"{kind} cannot be opened: {error}") from error
+            raise VideoError(f"{kind} cannot be opened: {error}: check that it is there and can be reached") from error
     path = Path(source)
     if path.is_dir():
         raise VideoError(f"{source} is a folder, not a clip: give a video file, or use `reid batch` for folders")

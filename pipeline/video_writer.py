@@ -71,5 +71,8 @@ class VideoWriter:
             self._container.close()
             if kind is None:
                 os.replace(self._part, self.path)
+        except (OSError, av.FFmpegError) as failure:
+            if kind is None:  # else what went wrong first is what is told
+                raise VideoError(f"cannot write {self.path}: {failure.strerror or failure}") from failure
         finally:
             self._part.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ In the file: tensors `encoder.*` (the model's own) and `extra.*` (the caller's: 
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,12 @@ from torch import Tensor
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
 from smsge.errors import CheckpointError, ConfigError
+from smsge.files import whole_file
 
 FORMAT, VERSION = "smsge-encoder", "1"
-FINGERPRINTED = ("canonical", "fps", "weights")
-"""Metadata that changes what an embedding is: version of the normalisation, frame rate, how descriptors are mixed."""
+FINGERPRINTED = ("canonical", "normalize", "fps", "weights")
+"""Metadata that changes what an embedding is: the versions of what makes skeletons canonical and of what comes
+before that, the frame rate, how descriptors are mixed."""
 
 _MODEL, _EXTRA = "encoder.", "extra."
 
@@ -48,7 +49,7 @@ def save_checkpoint(
     *,
     half: bool = False,
 ) -> str:
-    """Write `path` whole or not at all (a temporary file beside it, then a rename); returns the fingerprint.
+    """Write `path` whole or not at all; returns the fingerprint.
 
     tensors: extra named tensors, stored in their own type. metadata: anything JSON can hold. half: store the encoder's
     weights in 16 bits, half the size; they load as float32. Raises CheckpointError for a value that is not finite (in
@@ -65,15 +66,10 @@ def save_checkpoint(
         "config": json.dumps(dataclasses.asdict(model.config)),
         "metadata": json.dumps(dict(metadata or {}), allow_nan=False),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with whole_file(path) as file:
             file.write(safetensors.torch.save(stored, header))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"{path}: cannot write the encoder ({error.strerror}); choose another place") from error
     return fingerprint(model.config, _widened(stored), json.loads(header["metadata"]))
 

@@ -8,12 +8,9 @@ from functools import cached_property
 
 Groups = tuple[tuple[int, ...], ...]
 
-PART_NAMES = (
-    "left upper leg", "left lower leg", "right upper leg", "right lower leg", "torso",
-    "head", "left upper arm", "left lower arm", "right upper arm", "right lower arm",
-)  # fmt: skip
+# Parts in order: left upper and lower leg, right upper and lower leg, torso, head, left upper and lower arm, right
+# upper and lower arm. Bodies: left leg, right leg, torso, left arm, right arm.
 PART_EDGES = ((5, 6), (5, 8), (6, 7), (8, 9), (5, 4), (4, 2), (4, 0), (2, 3), (1, 0))
-BODY_NAMES = ("left leg", "right leg", "torso", "left arm", "right arm")
 BODY_EDGES = ((2, 0), (2, 1), (2, 3), (2, 4))
 
 

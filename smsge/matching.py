@@ -55,13 +55,6 @@ def standardise(x: Array, mean: Array, std: Array) -> Array:
     return np.asarray(np.where(moving, (x - mean) / np.where(moving, std, 1.0), 0.0))
 
 
-def nearest(probes: Array, gallery: Array) -> tuple[NDArray[np.int64], Array]:
-    """For each of P probes: the number of the gallery entry nearest by cosine, and that similarity; (P,), (P,)."""
-    similarity = cosine(probes, gallery)
-    best = similarity.argmax(axis=1)
-    return best, similarity[np.arange(len(best)), best]
-
-
 def retrieve(
     similarity: Array,
     probe_ids: Labels,

@@ -8,7 +8,6 @@ state, and a resumed run on the CPU is bit for bit the unbroken one.
 import csv
 import io
 import math
-import os
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ from smsge.config import TrainConfig, parse_people
 from smsge.datasets.kgbd import read_kgbd
 from smsge.encoder import SMSGE
 from smsge.errors import CheckpointError, ConfigError
+from smsge.files import whole_file
 from smsge.reconstruction import Reconstruction
 
 Progress = Callable[[str, float, float | None], None]
@@ -198,23 +198,13 @@ def _settings(config: TrainConfig) -> dict[str, Any]:
 
 def _store(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, run: Run, config: TrainConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
     state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save({**state, "step": run.step, "curve": run.curve, "config": _settings(config)}, buffer)
-    _replace(folder / STATE, buffer.getvalue())
+    with whole_file(folder / STATE) as file:
+        torch.save({**state, "step": run.step, "curve": run.curve, "config": _settings(config)}, file)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *run.curve])
-    _replace(folder / CURVE, text.getvalue().encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write so that the path always holds one whole version, the old or the new, even if the machine stops."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with whole_file(folder / CURVE) as file:
+        file.write(text.getvalue().encode())
 
 
 def _restore(
@@ -231,10 +221,11 @@ def _restore(
         if not differing:
             module.load_state_dict(state["module"])
             optimizer.load_state_dict(state["optimizer"])
+        run = Run(state["step"], state["curve"])
     except Exception as error:
         raise CheckpointError(f"{path}: cannot be resumed ({type(error).__name__}); start anew") from error
     if differing:
         raise CheckpointError(
             f"{path}: the run there had other settings: {', '.join(differing)}; use those, or start anew"
         )
-    return Run(state["step"], state["curve"])
+    return run

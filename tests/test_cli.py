@@ -29,6 +29,9 @@ TIMES = np.arange(0, 4, 0.04)
 ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips=0.32), Stick(shoulders=0.46, hips=0.32)
 
 
+WITHOUT_GALLERY = ("extract", "train", "synthesize", "demo", "models")
+
+
 @dataclass(frozen=True)
 class Widths:
     """An encoder that knows people by the width of shoulders and hips."""
@@ -38,6 +41,11 @@ class Widths:
     dim: int = 2
     frames: int = 20
     threshold: float = 0.8
+    fps: float = 15.0
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return {"fps": self.fps}
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         rows = []
@@ -62,7 +70,7 @@ class Shell:
 
     def __call__(self, *words: object, input: str | None = None, gallery: bool = True) -> Result:
         arguments = [str(word) for word in words]
-        if gallery:
+        if gallery and words[0] not in WITHOUT_GALLERY:
             arguments += ["--gallery", str(self.gallery)]
         return CliRunner().invoke(cli.app, arguments, input=input)
 
@@ -365,6 +373,25 @@ def test_doctor(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert enrolled("doctor").exit_code == 2
 
 
+def test_a_frame_rate_that_the_encoder_does_not_know_is_refused(
+    enrolled: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["search", "anna.npz"], ["enroll", "anna.npz"], ["batch", ".", "--out", "out"]):
+        one_line(enrolled(*words, "--set", "normalize.fps=30"), 2, "normalize.fps", "30", "15")
+    monkeypatch.setattr(encoders, "load_embedder", lambda settings: Widths(fps=30.0))
+    assert enrolled("search", "anna.npz", "--set", "normalize.fps=30").exit_code == 0
+
+
+def test_names_of_files_cannot_command_the_terminal(enrolled: Shell) -> None:
+    odd = enrolled.clip("anna\x1b[31m\nname", ANNA)
+    strange = odd.rename("an\udcffna.npz")
+    for clip in (strange, odd):
+        for words in (["search"], ["enroll", "--name", "Other"]):
+            result = enrolled(*words, clip)
+            assert "\x1b" not in result.output
+    assert json.loads(enrolled("search", strange, "--json").stdout)["clip"] == "an\udcffna.npz"
+
+
 def test_unexpected_errors_are_one_line(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(settings: Any) -> Widths:
         raise ZeroDivisionError("by\nzero")
@@ -401,15 +428,38 @@ def test_every_command_has_help_with_an_example(reid: Shell, words: tuple[str, .
     result = reid(*words, "--help", gallery=False)
     assert result.exit_code == 0
     assert f"Example: reid {' '.join(words)}" in " ".join(result.stdout.split())
-    for option in ("--quiet", "--json", "--config", "--set", "--gallery"):
+    for option in ("--quiet", "--json", "--config", "--set"):
         assert option in result.stdout
+    assert ("--gallery" in result.stdout) == (words[0] not in WITHOUT_GALLERY)
+
+
+@pytest.mark.parametrize("words", [["gallery", "list"], ["synthesize", "--out", "out"], ["models", "list"], ["train"]])
+def test_every_command_refuses_an_unknown_setting_by_name(enrolled: Shell, words: list[str]) -> None:
+    Path("some.yaml").write_text("")
+    one_line(enrolled(*words, "--config", "some.yaml", "--set", "colour=blue"), 2, "colour")
+
+
+@pytest.mark.parametrize("out", ["there.npz", "nowhere/out.npz", "out.txt"])
+def test_an_extraction_that_cannot_be_kept_is_refused_before_the_work(
+    reid: Shell, out: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(import_module("pipeline.extract"), "extract")
+    Path("there.npz").touch()
+    one_line(reid("extract", reid.clip("one", ANNA), "--out", out), 2, out)
 
 
 @pytest.mark.parametrize("words", [["serach"], ["search"], ["search", "a.mp4", "--top", "0"], ["gallery", "lits"]])
 def test_bad_usage(reid: Shell, words: list[str]) -> None:
     result = reid(*words, gallery=False)
-    assert result.exit_code == 2
     assert result.stdout == ""
+    one_line(result, 2, "--help")
+
+
+@pytest.mark.parametrize("words", [[], ["gallery"]])
+def test_a_group_alone_shows_its_help(reid: Shell, words: list[str]) -> None:
+    result = reid(*words, gallery=False)
+    assert "Usage" in result.output
+    assert "reid: " not in result.stderr
 
 
 def test_help_loads_nothing_heavy_and_is_quick() -> None:

@@ -78,7 +78,6 @@ def build_figure(body: Body, motion: Motion, looks: Looks, clothes: Clothes) -> 
     _head(builder, body, motion, looks)
     start, end, r1, r2, first, second, cut, pattern, head, waist = zip(*builder.rows, strict=True)
     radii = np.stack([r1, r2], axis=-1)
-    # A cone must be longer than its radii differ, or it is a ball with no axis.
     begin, finish = np.stack(start, axis=1), np.stack(end, axis=1)
     return Figure(
         start=begin, end=finish, radii=radii, first=np.array(first), second=np.array(second), cut=np.array(cut),

@@ -44,7 +44,7 @@ def swing_legs(body: Body, style: Style, phase: np.ndarray, heading: np.ndarray)
         pitch = thigh_angle - bend + dorsal
         off_ground = 1.0 - smooth_step((own - 0.04) / 0.10) * (1.0 - smooth_step((own - 0.34) / 0.16))
         pitch = pitch * off_ground
-        hip = turn(level, (sign_of(side) * body.hip_width / 2, -0.0, 0.0))
+        hip = turn(level, (sign_of(side) * body.hip_width / 2, 0.0, 0.0))
         reach = 0.97 * (body.thigh + body.shank)
         out = sign_of(side) * np.arctan2((style.step_width - body.hip_width) / 2, reach)
         leg_facing = facing @ about(2, out * ones) @ about(1, sign_of(side) * 0.5 * style.toe_out * ones)

@@ -68,12 +68,3 @@ def straight(start: tuple[float, float], heading: float, length: float) -> Path:
     """A straight line of `length` metres from `start` in the direction `heading` (radians, 0 towards +z)."""
     direction = np.array([np.sin(heading), np.cos(heading)])
     return _even(np.stack([np.asarray(start), np.asarray(start) + length * direction]), closed=False)
-
-
-def bent(waypoints: np.ndarray) -> Path:
-    """An open path through (N, 2) waypoints in metres, its corners rounded off (Chaikin's corner cutting)."""
-    points = np.asarray(waypoints, dtype=float)
-    for _ in range(5):
-        inner = np.stack([0.75 * points[:-1] + 0.25 * points[1:], 0.25 * points[:-1] + 0.75 * points[1:]], axis=1)
-        points = np.vstack([points[:1], inner.reshape(-1, 2), points[-1:]])
-    return _even(points, closed=False)

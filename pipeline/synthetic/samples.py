@@ -88,9 +88,8 @@ def synthesize_samples(out: Path, seed: int = SEED, progress: Progress = silent,
     """Writes the sample clips below `out` with `truth.npz` and `answers.yaml`, and gives the clips' paths.
 
     truth.npz: for each clip NAME (such as people/Alva/loop), NAME/joints, NAME/times (T,), NAME/world and NAME/camera
-    (P, T, J, 3) metres,
-    NAME/pixels (P, T, J, 2), NAME/person (P,) names; see `scene.Truth`. answers.yaml: the seed, and who is in
-    which clip. Raises VideoError when a clip cannot be written.
+    (P, T, J, 3) metres, NAME/pixels (P, T, J, 2), NAME/person (P,) names; see `scene.Truth`. answers.yaml: the seed,
+    and who is in which clip. Raises VideoError when a clip cannot be written.
     """
     arrays: dict[str, np.ndarray] = {}
     answers: dict[str, list[str]] = {}

@@ -75,8 +75,8 @@ def synthesize(out: Path, people: int, clips_per_person: int, seed: int = 0, fil
                workers: int = 1, truths: Path | None = None, progress: Progress = silent) -> list[Path]:  # fmt: skip
     """Writes out/person_0001/clip_1.mp4 … and gives their paths; clips that are there already are kept.
 
-    truths: a folder for each clip's ground truth (person_0001_clip_1.npz), None for none; it must not lie in `out`,
-    where every .npz would be taken for skeletons. workers: processes. Raises UserError on impossible numbers.
+    truths: a folder for each clip's ground truth (person_0001_clip_1.npz), None for none. workers: processes. Raises
+    UserError on impossible numbers.
     """
     filming = filming or Filming()
     if people < 1 or clips_per_person < 1 or workers < 1:
@@ -120,7 +120,9 @@ def _one_thread() -> None:
 
 def _make(job: _Job) -> None:
     path, seed, person, clip, filming, truths = job
-    known = write_clip(population_scene(seed, person, clip, filming), path, crf=filming.crf, device=filming.device)
-    if truths is not None:
+    scene = population_scene(seed, person, clip, filming)
+    if truths is not None:  # before the clip, which is what tells a later run that both are there
         truths.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(truths / f"{path.parent.name}_{path.stem}.npz", **truth_arrays(known))  # type: ignore[arg-type]
+        arrays = truth_arrays(truth(scene))
+        np.savez_compressed(truths / f"{path.parent.name}_{path.stem}.npz", **arrays)  # type: ignore[arg-type]
+    write_clip(scene, path, crf=filming.crf, device=filming.device)

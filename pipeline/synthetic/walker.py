@@ -21,9 +21,9 @@ _RATE = 100.0  # Hz of the motion before it is sampled
 
 @dataclass(frozen=True)
 class Motion:
-    """A walk. joints: name to (T, 3) world metres. pelvis, trunk, head, left_foot, right_foot: name to (T, 3, 3)
-    rotations from the part's own axes (left, up, forwards) to the world. phase: (T,) of the left leg, in cycles.
-    distance: (T,) metres along the path. times: (T,) seconds."""
+    """A walk. joints: name to (T, 3) world metres. rotations: pelvis_rotation, trunk_rotation, head_rotation, left_foot
+    and right_foot to (T, 3, 3), from the part's own axes (left, up, forwards) to the world. phase: (T,) of the left
+    leg, in cycles. distance: (T,) metres along the path. times: (T,) seconds."""
 
     times: np.ndarray
     phase: np.ndarray

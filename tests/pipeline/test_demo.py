@@ -54,21 +54,22 @@ def test_counts_and_verdicts() -> None:
     result = judge(results, ANSWERS, ENROLLED)
     assert (result.known, result.found, result.matched) == (3, 2, 1)
     assert (result.strangers, result.stayed_unknown) == (1, 1)
-    assert [row.right for row in result.rows] == [True, False, False, True, True, False, None, True, True]
+    verdicts = ["right", "missed", "wrong", "right", "right", "wrong", None, "right", "right"]
+    assert [row.verdict for row in result.rows] == verdicts
     assert "2 of 3 people found at rank 1, 1 of them above the threshold; 1 of 1 strangers" in result.summary()[0]
     assert result.table().row_count == 9
 
 
 def test_a_stranger_who_is_taken_for_somebody_or_not_seen_did_not_stay_unknown() -> None:
     taken = judge([_result("stranger.mp4", _match(1, ("Ben", 0.9)))], ANSWERS, ENROLLED)
-    assert (taken.stayed_unknown, taken.rows[0].right) == (0, False)
+    assert (taken.stayed_unknown, taken.rows[0].verdict) == (0, "wrong")
     unseen = judge([_result("stranger.mp4", _match(1))], ANSWERS, ENROLLED)
     assert unseen.stayed_unknown == 0
 
 
 def test_somebody_found_where_nobody_is_wrong() -> None:
     result = judge([_result("nobody.mp4", _match(1, ("Ben", 0.2)), _match(2))], ANSWERS, ENROLLED)
-    assert [row.right for row in result.rows] == [False, True]
+    assert [row.verdict for row in result.rows] == ["wrong", "right"]
 
 
 def test_answers_are_checked(tmp_path: Path) -> None:

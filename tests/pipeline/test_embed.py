@@ -1,17 +1,17 @@
 """Skeletons -> embeddings, with a tiny encoder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline.embed import STRIDE, TrackEmbedder, encode, load_embedder
+from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
 from smsge.checkpoint import load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
-from smsge.descriptors import posture_statistics
 from smsge.encoder import SMSGE
 from smsge.fusion import fit_standard
 from smsge.layouts import CASIA14
@@ -30,7 +30,7 @@ def weights(tmp_path: Path) -> Path:
     model = SMSGE(EncoderConfig(frames=8, hidden=4)).eval()
     walks = [walk(seed) for seed in range(12)]
     names = [str(seed // 2) for seed in range(12)]
-    raw = {"encoder": encode(model, walks), "posture": np.stack([posture_statistics(w) for w in walks])}
+    raw = describe(model, walks)
     tensors = {
         key: torch.from_numpy(value)
         for part, vectors in raw.items()
@@ -58,10 +58,10 @@ def test_embeddings_are_of_unit_length_and_do_not_depend_on_the_batch(weights: P
 def test_a_track_is_the_mean_over_windows_of_the_mean_over_prefixes(weights: Path):
     model = load_checkpoint(weights).model
     one = walk(7, 20)
-    windows = torch.from_numpy(one.windows(8, round(8 * STRIDE)))
+    windows = torch.from_numpy(one.windows(8, 5))
     with torch.inference_mode():
         slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
-    np.testing.assert_allclose(encode(model, [one])[0], slow.mean(0).numpy(), atol=1e-5)
+    np.testing.assert_allclose(describe(model, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
 
 
 def test_nothing_gives_nothing(weights: Path):
@@ -84,6 +84,12 @@ def test_weights_without_calibration_are_refused(tmp_path: Path):
 def test_weights_that_are_nowhere_are_refused_by_name():
     with pytest.raises(CheckpointError, match="nowhere"):
         load_embedder(EncoderSettings(weights="nowhere"))
+
+
+def test_skeletons_at_another_frame_rate_are_refused(weights: Path):
+    fast = replace(walk(1), fps=30.0)
+    with pytest.raises(ValueError, match="casia14 at 30 a second, casia14 at 15 are needed"):
+        load_embedder(EncoderSettings(weights=str(weights), device="cpu")).embed([fast])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")

@@ -203,7 +203,7 @@ def test_a_clip_with_several_people_gets_a_picture(flow: Flow, monkeypatch: pyte
     monkeypatch.setattr(pipeline.render, "who_is_who", draw)
     result = flow.enroll(video)
     assert drawn == [(str(video), [1, 2], {1: "hall-1", 2: "hall-2"})]
-    assert result.clips[0].picture == str(flow.folder / "pictures" / "hall-who-is-who.png")
+    assert result.clips[0].picture == str(flow.folder / "pictures" / "hall-1-who-is-who.png")
     assert Path(result.clips[0].picture).read_bytes() == b"picture"
 
     def fail(*_: object, **__: object) -> Path:

@@ -201,6 +201,18 @@ def test_failed_reindex_changes_nothing(path: Path) -> None:
         assert gallery.search(template(1).embedding[None], top=1)[0][0].similarity == pytest.approx(1)
 
 
+def test_an_encoder_that_wants_longer_stretches_is_told_in_one_line(path: Path) -> None:
+    class Longer(FakeEmbedder):
+        def embed(self, sequences: list) -> np.ndarray:
+            raise ValueError("a track of 30 frames holds no uninterrupted window of 40")
+
+    with open_gallery(path) as gallery:
+        gallery.add("Anna", [template(1)], source(1))
+        with pytest.raises(GalleryError, match=r"window of 40\): nothing was changed"):
+            gallery.reindex(Longer(3))
+        assert gallery.search(template(1).embedding[None], top=1)[0][0].similarity == pytest.approx(1)
+
+
 def test_a_gallery_reindexed_by_another_process_is_neither_searched_nor_added_to(path: Path) -> None:
     with open_gallery(path) as mine:
         mine.add("Anna", [template(1)], source(1))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_people import ground, standing
 
+from pipeline.places import cache_dir
 from pipeline.pose import STANDING_SPACING, FollowingPose, MediaPipePose
-from pipeline.pose_models import default_cache_dir
 from pipeline.settings import PoseSettings
 from pipeline.values import Frame, Person
 
@@ -131,7 +131,7 @@ def test_what_is_seen_once_is_not_reported(pose: FollowingPose) -> None:
     assert run(pose, scenes) == [[]] * 20
 
 
-MODEL = default_cache_dir() / "models" / "pose_landmarker_full.task"
+MODEL = cache_dir() / "models" / "pose_landmarker_full.task"
 WALK = Path(os.environ.get("REID_DATA", Path(__file__).parents[2] / "../shared/data")) / "clips" / "hall_blue_1.mp4"
 
 

@@ -106,7 +106,7 @@ def test_missing_model_names_the_command() -> None:
     assert [model.state for model in pose_models.list_models()] == ["missing"] * 3
 
 
-def test_paths_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_paths_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mine.task"
     path.write_bytes(bundle())
     assert pose_models.resolve_model(str(path)) == path
@@ -115,6 +115,12 @@ def test_paths_are_taken_as_they_are(tmp_path: Path) -> None:
         pose_models.resolve_model(str(path))
     with pytest.raises(PoseModelError, match="give one of lite, full, heavy"):
         pose_models.resolve_model(str(tmp_path / "absent.task"))
+    path.write_bytes(bundle().replace(b"weights", b"height?"))
+    with pytest.raises(PoseModelError, match=r"pose_detector\.tflite in it is damaged"):
+        pose_models.resolve_model(str(path))
+    monkeypatch.setattr(pose_models, "_LARGEST", 10)
+    with pytest.raises(PoseModelError, match="larger than"):
+        pose_models.resolve_model(str(path))
 
 
 def test_what_comes_must_be_a_whole_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -145,6 +151,26 @@ def test_download_that_breaks_off_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     try:
         with pytest.raises(PoseModelError, match="100 of 1000 bytes came"):
             pose_models.pull("full")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_answer_that_is_not_http_is_one_place_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(b"no status line\r\n\r\n")
+
+        def log_message(self, *args: object) -> None:
+            """Nothing on stderr."""
+
+    server = HTTPServer(("127.0.0.1", 0), Mute)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(pose_models, "PUBLISHED", f"http://127.0.0.1:{server.server_port}/{{name}}")
+    monkeypatch.setattr(pose_bundle, "rebuild", lambda progress: bundle(b"rebuilt"))
+    try:
+        assert pose_models.pull("full").read_bytes() == bundle(b"rebuilt")
     finally:
         server.shutdown()
         server.server_close()

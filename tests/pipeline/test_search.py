@@ -133,6 +133,14 @@ def test_results_come_one_by_one(gallery: Gallery, tmp_path: Path) -> None:
     assert next(each).error is not None
 
 
+def test_a_password_is_in_no_answer(gallery: Gallery, tmp_path: Path) -> None:
+    sources = [clip(tmp_path / "a.npz", (WIDE, 0, 4)), "http://me:secret@127.0.0.1:9/b.mp4"]
+    _, failed = search_each(sources, gallery=gallery, embedder=ShoulderEncoder(), pose=object())
+    assert failed.clip == "http://127.0.0.1:9/b.mp4"
+    assert failed.error is not None
+    assert "secret" not in str(failed.json())
+
+
 def test_what_the_encoder_cannot_take_is_refused_whatever_the_settings_allow(gallery: Gallery, tmp_path: Path) -> None:
     settings = Settings(quality=QualitySettings(min_seconds=0.5))
     (result,) = find(gallery, clip(tmp_path / "short.npz", (WIDE, 0, 1.2)), settings=settings)

@@ -79,6 +79,10 @@ def test_does_not_overwrite_unless_told(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["s.npz"]
 
 
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    assert save_skeletons(tmp_path / "s.npz", make_extraction(3)).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SkeletonFileError, match="cannot write"):
         save_skeletons(tmp_path / "no such folder" / "s.npz", make_extraction(3))

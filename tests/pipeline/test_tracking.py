@@ -114,7 +114,6 @@ def test_a_second_detection_of_one_body_makes_no_ghost() -> None:
         people = [jitter(true, rng), replace(jitter(true, rng, 3), visibility=true.visibility * 0.9)]
         owners = tracker.update(picture(index / 25, index), people[:: 1 if index % 2 else -1])
         assert sorted(owners) == [0, 1]
-        assert len(tracker.predict((index + 1) / 25)) == 1
     tracks = tracker.finish((640, 480), "x")
     assert [len(track) for track in tracks] == [75]
 
@@ -138,17 +137,6 @@ def test_doubtful_sightings_prolong_a_track() -> None:
             picture(index / 25, index), [TALL.person(index / 25, RIGHT, (100 + 3 * index, 240), visible=visible)]
         )
     assert [len(track) for track in tracker.finish((640, 480), "x")] == [60]
-
-
-def test_predict_says_where_a_walker_will_be() -> None:
-    tracker = Tracker(TrackingSettings())
-    for index in range(25):
-        tracker.update(picture(index / 25, index), [TALL.person(index / 25, RIGHT, (100 + 3 * index, 240))])
-    ((number, box),) = tracker.predict(1.2)
-    expected = TALL.person(1.2, RIGHT, (190, 240)).box
-    assert number == 1
-    assert np.abs(box - expected).max() < 15
-    assert tracker.predict(9.0) == []
 
 
 def test_a_frame_out_of_order_is_passed_over() -> None:

@@ -1,6 +1,7 @@
 """Footage in: times, rotation, size, truncation, and everything that is no footage."""
 
 import hashlib
+import socket
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from pipeline import decoders
 from pipeline.decoders import AvDecoder, CvDecoder
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
@@ -160,6 +162,12 @@ def test_what_is_no_video_is_refused_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoders, "_OPEN_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(VideoError, match="did not answer in time"):
+        open_video(f"http://127.0.0.1:{mute.getsockname()[1]}/a.mp4")
+
+
 def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(VideoError, match="is a folder"):
         open_video(tmp_path)
@@ -180,6 +188,8 @@ def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pyte
 
 def test_passwords_are_not_shown() -> None:
     assert shown("rtsp://me:secret@camera:554/live?a=b") == "rtsp://camera:554/live?a=b"
+    assert shown("rtsp://me:se/c@ret@camera/live") == "rtsp://camera/live"
+    assert shown("rtsp://camera:554/live@2?a=b@c") == "rtsp://camera:554/live@2?a=b@c"
     assert shown("clips/me@home.mp4") == "clips/me@home.mp4"
 
 

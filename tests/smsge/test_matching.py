@@ -7,7 +7,6 @@ from smsge.matching import (
     cosine,
     equal_error_rate,
     euclidean,
-    nearest,
     pair_scores,
     retrieve,
     standardise,
@@ -105,6 +104,3 @@ def test_similarities_by_hand() -> None:
     gallery = np.array([[0.0, 2.0], [3.0, 4.0]])
     assert cosine(np.array([[1.0, 0.0], [0.0, 0.0]]), gallery) == pytest.approx(np.array([[0.0, 0.6], [0.0, 0.0]]))
     assert euclidean(np.array([[0.0, 0.0]]), gallery).tolist() == [[-2.0, -5.0]]
-    number, similarity = nearest(np.array([[1.0, 1.0]]), gallery)
-    assert number.tolist() == [1]
-    assert similarity[0] == pytest.approx(7 / np.sqrt(50))

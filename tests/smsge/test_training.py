@@ -111,7 +111,7 @@ def test_the_curve_has_a_row_a_checkpoint_and_the_loss_falls(tmp_path: Path, wal
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["25", "50", "60"]
     assert float(rows[-1]["validation_loss"]) < 0.8 * float(rows[0]["validation_loss"])
-    assert not list(tmp_path.glob("*.tmp"))
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(tmp_path: Path, walks: Clips) -> None:

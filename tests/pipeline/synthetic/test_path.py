@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.synthetic.path import bent, loop, straight
+from pipeline.synthetic.path import loop, straight
 
 
 def test_a_loop_has_its_perimeter_and_comes_back() -> None:
@@ -23,11 +23,3 @@ def test_a_straight_line_goes_on_beyond_its_ends() -> None:
     path = straight((1.0, 0.0), np.pi / 2, 2.0)
     np.testing.assert_allclose(path.at(np.array([-1.0, 0.0, 2.0, 3.0])), [[0, 0], [1, 0], [3, 0], [4, 0]], atol=1e-9)
     np.testing.assert_allclose(path.heading(np.array([0.5, 2.5])), np.pi / 2)
-
-
-def test_a_bent_path_keeps_its_ends_and_rounds_its_corner() -> None:
-    path = bent(np.array([[0.0, 0.0], [0.0, 2.0], [2.0, 2.0]]))
-    np.testing.assert_allclose(path.points[0], (0, 0), atol=1e-9)
-    np.testing.assert_allclose(path.points[-1], (2, 2), atol=1e-9)
-    assert 3.0 < path.length < 4.0
-    assert np.abs(np.diff(path.heading(np.linspace(0, path.length, 300)))).max() < 0.1
