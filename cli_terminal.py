@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -176,7 +177,9 @@ def save_svg(table: "RenderableType", path: Path, title: str, width: int = 100) 
     recorder = Console(record=True, width=width, file=StringIO(), force_terminal=True, markup=False, highlight=False)
     recorder.print(table)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recorder.save_svg(str(path), title=title)
+    # Rich's drawing would fetch its font from elsewhere whenever it is looked at.
+    drawing = re.sub(r"@font-face \{[^}]*\}", "", recorder.export_svg(title=title))
+    path.write_text(drawing, encoding="utf-8")
 
 
 def _bars() -> "Bars":

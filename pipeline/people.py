@@ -155,9 +155,9 @@ class Search:
     rare enough to cost a few hundredths of the whole; while nobody is, every frame can be looked at.
     """
 
-    MOVEMENT_FRAMES = 6  # at least so many frames between two looks at movement
+    MOVEMENT_FRAMES = 10  # at least so many frames between two looks at movement
     TILE_FRAMES = 20  # and so many between two looks at tiles
-    REST = 0.6  # seconds for which a place where nobody was found is not looked at because of movement
+    REST = 1.0  # seconds for which a place where nobody was found is not looked at because of movement
 
     def __init__(self) -> None:
         self.movement = Movement()
