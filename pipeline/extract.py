@@ -28,6 +28,7 @@ def extract(
     """Everybody in a clip, as tracks of landmarks.
 
     source: a video file, a webcam's index, a URL, or an .npz of skeletons extracted before, which is read as it is.
+    A webcam or URL ends after settings.video.max_seconds, or when the user interrupts: what was seen so far counts.
     pose: an estimator that is open already, to be used for many clips; None opens MediaPipe's for this one.
     Raises `VideoError`, `SkeletonFileError` or `PoseModelError`; a clip without people gives no tracks.
     """
@@ -43,14 +44,19 @@ def extract(
         tracker = Tracker(settings.tracking)
         name = Path(info.source).name or info.source
         frames, last = 0, 0.0
-        for frame in video:
-            persons = pose(frame)
-            numbers = tracker.update(frame, persons)
-            if watch is not None:
-                watch(frame, persons, numbers)
-            frames, last = frame.index + 1, frame.time
-            if frames % _REPORT_EVERY == 0:
-                progress(name, frames, info.frames_declared or None)
+        try:
+            for frame in video:
+                persons = pose(frame)
+                numbers = tracker.update(frame, persons)
+                if watch is not None:
+                    watch(frame, persons, numbers)
+                frames, last = frame.index + 1, frame.time
+                if frames % _REPORT_EVERY == 0:
+                    progress(name, frames, info.frames_declared or None)
+        except KeyboardInterrupt:
+            if not is_stream(source) or frames == 0:
+                raise
+            video.warnings.append(f"{info.source} was stopped after {last:.1f} s")
         progress(name, frames, frames)
         size = (info.width, info.height)
         fps = (frames - 1) / last if last > 0 else info.fps

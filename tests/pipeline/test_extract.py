@@ -91,3 +91,23 @@ def test_missing_clip_is_told_before_any_model_is_loaded(tmp_path: Path, monkeyp
     monkeypatch.setattr(sys.modules["pipeline.extract"], "MediaPipePose", None)
     with pytest.raises(VideoError, match="there is no such file"):
         extract(tmp_path / "absent.mp4")
+
+
+class Interrupting(Walking):
+    """The user presses Ctrl-C at frame 30."""
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        if frame.index == 30:
+            raise KeyboardInterrupt
+        return super().__call__(frame)
+
+
+def test_a_stream_that_is_interrupted_keeps_what_was_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(40)])
+    with pytest.raises(KeyboardInterrupt):
+        extract(clip, pose=Interrupting())
+    monkeypatch.setattr(sys.modules["pipeline.extract"], "is_stream", lambda source: True)
+    found = extract(clip, pose=Interrupting())
+    assert found.frames == 30
+    assert len(found.tracks[0]) == 25
+    assert "was stopped after 1.2 s" in found.warnings[-1]
