@@ -9,7 +9,7 @@ the root, or {clip: path, tracks: [1]} where several people are in it.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pipeline.errors import ConfigError, UserError
 from pipeline.population import Take, read_takes
 from pipeline.settings import EncoderSettings, Settings
 from smsge.descriptors import bone_lengths
-from smsge.matching import cosine, retrieve, standardise, statistics
+from smsge.matching import cosine, pair_scores, retrieve, standardise, statistics
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
@@ -40,7 +40,9 @@ class Protocol:
 @dataclass(frozen=True)
 class Line:
     """One descriptor on one set of probes. rank1, mean_ap: of single tracks; clip_rank1: of whole clips, the tracks of
-    a clip voting with the sum of their similarities to each person. tracks, clips: how many probes that is."""
+    a clip voting with the sum of their similarities to each person. tracks, clips: how many probes that is.
+    false_accepts, true_accepts: shares of impostor and genuine pairs at or above the encoder's threshold; None for a
+    descriptor without one."""
 
     probes: str
     descriptor: str
@@ -49,6 +51,8 @@ class Line:
     clip_rank1: float
     tracks: int
     clips: int
+    false_accepts: float | None = None
+    true_accepts: float | None = None
 
 
 def load_protocol(path: Path, root: Path) -> Protocol:
@@ -87,6 +91,7 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
         probes = read_takes(takes, settings, cache, embedder.frames)
         for descriptor, (g, p) in _descriptors(embedder, gallery, probes).items():
             lines.append(_line(name, descriptor, g, p, gallery, probes, takes))
+        lines[-1] = _accepts(lines[-1], embedder, gallery, probes)
     return lines
 
 
@@ -128,15 +133,32 @@ def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[Skeleton
     return Line(name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes))
 
 
+def _accepts(
+    line: Line, embedder: TrackEmbedder, gallery: list[SkeletonSequence], probes: list[SkeletonSequence]
+) -> Line:
+    """The encoder's own line with what its threshold lets pass."""
+    similarity = cosine(embedder.embed(probes), embedder.embed(gallery))
+    genuine, impostor = pair_scores(similarity, [s.identity for s in probes], [s.identity for s in gallery])
+    passed = [float((scores >= embedder.threshold).mean()) for scores in (impostor, genuine)]
+    return replace(line, false_accepts=passed[0], true_accepts=passed[1])
+
+
 def table(protocol: Protocol, lines: Sequence[Line]) -> str:
     """The lines as a Markdown table, in per cent."""
-    head = "| probes | descriptor | Rank-1 of tracks | mAP | Rank-1 of clips |\n|---|---|---|---|---|"
+    columns = ("probes", "descriptor", "Rank-1 of tracks", "mAP", "Rank-1 of clips", "false, true accepts")
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
     rows = [
         f"| {line.probes} | {line.descriptor} | {100 * line.rank1:.1f} ({line.tracks}) | {100 * line.mean_ap:.1f} "
-        f"| {100 * line.clip_rank1:.1f} ({line.clips}) |"
+        f"| {100 * line.clip_rank1:.1f} ({line.clips}) | {_pair(line)} |"
         for line in lines
     ]
     return "\n".join([f"{protocol.title}\n", head, *rows])
+
+
+def _pair(line: Line) -> str:
+    if line.false_accepts is None or line.true_accepts is None:
+        return ""
+    return f"{100 * line.false_accepts:.1f}, {100 * line.true_accepts:.1f}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
