@@ -26,11 +26,23 @@ from pipeline.settings import Settings
 from pipeline.sources import expand
 from smsge import canonical
 from smsge.checkpoint import load_checkpoint, save_checkpoint
+from smsge.descriptors import bone_lengths
 from smsge.fusion import Standard, fit_standard, fuse
-from smsge.matching import cosine, equal_error_rate, pair_scores, retrieve, tar_at_far, threshold_at_far
+from smsge.matching import (
+    cosine,
+    equal_error_rate,
+    pair_scores,
+    retrieve,
+    standardise,
+    statistics,
+    tar_at_far,
+    threshold_at_far,
+)
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
+Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]
+"""People of probes and gallery, clips of probes and gallery."""
 
 FAR = 0.01
 """Share of impostor pairs that may pass the threshold."""
@@ -62,7 +74,10 @@ class Calibration:
 
 
 def calibrate(raw: Mapping[str, Array], identities: Sequence[str], sessions: Sequence[str]) -> Calibration:
-    """raw: {descriptor: (N, D)} of N tracks with their people and clips. Raises DatasetError for too few people."""
+    """raw: {descriptor: (N, D)} of N tracks with their people and clips; all are reported plainly too.
+
+    Raises DatasetError for too few people.
+    """
     people, clips = np.asarray(identities), np.asarray(sessions)
     names = np.unique(people)
     if len(names) < 8:
@@ -74,23 +89,34 @@ def calibrate(raw: Mapping[str, Array], identities: Sequence[str], sessions: Seq
     }
     weights = {name: part.weight for name, part in PARTS.items()}
     joined = fuse([standards[name](raw[name][held_out]) for name in PARTS], list(weights.values()))
-    similarity = cosine(joined, joined)
-    who, where = people[held_out], clips[held_out]
-    genuine, impostor = pair_scores(similarity, who, who, where, where)
-    threshold = threshold_at_far(impostor, FAR)
-    found = retrieve(similarity, who, who, where, where, ranks=(1,))
+    plain = {
+        name: standardise(vectors[held_out], *statistics(vectors[~held_out])) for name, vectors in sorted(raw.items())
+    }
+    labels = people[held_out], people[held_out], clips[held_out], clips[held_out]
+    threshold = threshold_at_far(pair_scores(cosine(joined, joined), *labels)[1], FAR)
     report = {
-        "people": float(len(np.unique(who))),
-        "tracks": float(len(who)),
-        "fitted_people": float(len(names) - len(np.unique(who))),
+        "people": float(len(np.unique(people[held_out]))),
+        "tracks": float(held_out.sum()),
+        "fitted_people": float(len(np.unique(people[~held_out]))),
         "fitted_tracks": float((~held_out).sum()),
         "far": FAR,
-        "true_accept_rate": tar_at_far(genuine, impostor, FAR),
-        "equal_error_rate": equal_error_rate(genuine, impostor)[0],
-        "rank1": found.rank[1],
-        "mean_ap": found.mean_ap,
+        **_figures("joined", joined, labels),
+        **{key: figure for name, vectors in plain.items() for key, figure in _figures(name, vectors, labels).items()},
     }
     return Calibration(standards, weights, float(threshold), report)
+
+
+def _figures(name: str, vectors: Array, labels: Labels) -> dict[str, float]:
+    """Rank-1, mAP, equal error rate and true accepts at `FAR` of N vectors among one another."""
+    similarity = cosine(vectors, vectors)
+    found = retrieve(similarity, *labels, ranks=(1,))
+    genuine, impostor = pair_scores(similarity, *labels)
+    return {
+        f"{name} rank1": found.rank[1],
+        f"{name} mean_ap": found.mean_ap,
+        f"{name} equal_error_rate": equal_error_rate(genuine, impostor)[0],
+        f"{name} true_accept_rate": tar_at_far(genuine, impostor, FAR),
+    }
 
 
 def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> list[SkeletonSequence]:
@@ -113,9 +139,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         trained = load_checkpoint(options.weights)
         sequences = read_people(options.people, Settings(), options.cache)
-        done = calibrate(
-            describe(trained.model, sequences), [s.identity for s in sequences], [s.session for s in sequences]
-        )
+        raw = describe(trained.model, sequences)
+        raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
+        done = calibrate(raw, [s.identity for s in sequences], [s.session for s in sequences])
         arrays = {key: value for part, one in done.standards.items() for key, value in one.tensors(part).items()}
         metadata = trained.metadata | {
             "canonical": canonical.VERSION,
@@ -130,8 +156,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    figures = ", ".join(f"{key} {value:.3g}" for key, value in done.report.items())
-    sys.stdout.write(f"threshold {done.threshold:.4f}; {figures}\n")
+    figures = "".join(f"\n{key:>30} {value:.3f}" for key, value in done.report.items())
+    sys.stdout.write(f"{'threshold':>30} {done.threshold:.4f}{figures}\n")
     return 0
 
 
