@@ -1,13 +1,13 @@
 """Puts the people of one clip into a gallery, in one transaction."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from pipeline import keeping
 from pipeline.database import Database, Row
-from pipeline.errors import AlreadyEnrolledError, WrongEncoderError
+from pipeline.errors import AlreadyEnrolledError, NameTakenError, WrongEncoderError
 from pipeline.names import clip_label, person_name
 from pipeline.records import ClipSource, EncoderId
 from pipeline.rows import content_hash, encode, now, span, whole
@@ -17,7 +17,9 @@ Entry = tuple[str, Sequence[Template], ClipSource]
 """Name, templates of one track, and where they were seen."""
 
 
-def add_clip(database: Database, fingerprint: str, entries: Sequence[Entry], again: bool) -> int:
+def add_clip(
+    database: Database, fingerprint: str, entries: Sequence[Entry], again: bool, newcomers: Collection[str] = ()
+) -> int:
     """Add people to the gallery of the encoder with this fingerprint; see `Gallery.add_clip`."""
     named = [(person_name(name), list(templates), source) for name, templates, source in entries]
     contents = [_content(templates, source) for _, templates, source in named]
@@ -28,6 +30,8 @@ def add_clip(database: Database, fingerprint: str, entries: Sequence[Entry], aga
         if not again:
             for content, (_, _, source) in zip(contents, named, strict=True):
                 _refuse_held(database, content, source)
+        if known := {name for (name,) in database.rows("SELECT name FROM people")} & set(newcomers):
+            raise NameTakenError(f"{', '.join(sorted(known))}: somebody of that name is in the gallery")
         ready: list[tuple[int, int, keeping.Place, list[Row]]] = []
         for content, (name, templates, source) in zip(contents, named, strict=True):
             person = keeping.person_id(database, name)

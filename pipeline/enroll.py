@@ -15,6 +15,7 @@ from pipeline.enrolled import ClipEnrolment, Enrolled, EnrollResult
 from pipeline.errors import (
     AlreadyEnrolledError,
     GalleryError,
+    NameTakenError,
     NoUsableTrackError,
     SkeletonFileError,
     UserError,
@@ -159,23 +160,27 @@ def enroll_reading(
     usable = reading.usable if track is None else (_chosen(reading, track),)
     if not usable:
         raise NoUsableTrackError(reading.nobody())
-    if track is not None or are_one_person([probe.track for probe in usable]):
-        people = {name: usable}
-        if len(usable) > 1:
-            notes.append(_came_back(usable, embedder))
-    else:
-        mine = {track: known for track, known in held.items() if known.startswith(f"{name}-")}
-        taken = {person.name for person in gallery.people()}
-        people = _numbered(name, usable, mine, taken)
-    gallery.add_clip(
-        [
-            (person, [probe.template], _source(reading, probe))
-            for person, probes in people.items()
-            for probe in probes
-            if probe.template is not None
-        ],
-        again=again or (track is not None and track not in held),
-    )
+    one = track is not None or are_one_person([probe.track for probe in usable])
+    if one and len(usable) > 1:
+        notes.append(_came_back(usable, embedder))
+    mine = {number: known for number, known in held.items() if known.startswith(f"{name}-")}
+    while True:
+        taken = set() if one else {person.name for person in gallery.people()}
+        people = {name: usable} if one else _numbered(name, usable, mine, taken)
+        try:
+            gallery.add_clip(
+                [
+                    (person, [probe.template], _source(reading, probe))
+                    for person, probes in people.items()
+                    for probe in probes
+                    if probe.template is not None
+                ],
+                again=again or (track is not None and track not in held),
+                newcomers=() if one else people.keys() - set(mine.values()),
+            )
+            break
+        except NameTakenError:  # another process took the number since the names were read: count on
+            continue
     picture = None
     if len(people) > 1 and pictures is not None:
         picture, note = _picture(reading, people, pictures, settings or Settings())

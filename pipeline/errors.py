@@ -11,6 +11,7 @@ UserError                 smsge.errors
 |- GalleryError           a gallery cannot be opened, read or written
    |- WrongEncoderError   the gallery belongs to another encoder; names the command that mends it
    |- UnknownNameError    no such person in the gallery
+   |- NameTakenError      somebody of a name that was to be new is there
    |- AlreadyEnrolledError  this very clip is in the gallery already
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "ConfigError",
     "DatasetError",
     "GalleryError",
+    "NameTakenError",
     "NoUsableTrackError",
     "PoseModelError",
     "SkeletonFileError",
@@ -58,6 +60,10 @@ class WrongEncoderError(GalleryError):
 
 class UnknownNameError(GalleryError):
     """No person of that name is in the gallery."""
+
+
+class NameTakenError(GalleryError):
+    """Somebody of a name that was to be new is in the gallery."""
 
 
 class AlreadyEnrolledError(GalleryError):

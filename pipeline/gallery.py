@@ -4,7 +4,7 @@ Every change is one transaction: a process that is killed leaves all of it or no
 thread and the process that opened it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -100,14 +100,14 @@ class Gallery:
         """Enrol one person from one clip; see `add_clip`."""
         return self.add_clip([(name, templates, source)], again=again)
 
-    def add_clip(self, entries: Sequence[Entry], again: bool = False) -> int:
+    def add_clip(self, entries: Sequence[Entry], again: bool = False, newcomers: Collection[str] = ()) -> int:
         """Enrol the people of one clip, each as (name, templates, source), in one transaction; how many templates.
 
         A name in the gallery gains templates. again: take a clip that is enrolled already; what a person has from
-        the same track of it is replaced.
-        Raises AlreadyEnrolledError, WrongEncoderError, GalleryError; ValueError for templates that are not sound.
+        the same track of it is replaced. newcomers: names that nobody may have yet.
+        Raises AlreadyEnrolledError, NameTakenError, WrongEncoderError, GalleryError; ValueError for unsound templates.
         """
-        return add_clip(self._database, self._own_fingerprint(), entries, again)
+        return add_clip(self._database, self._own_fingerprint(), entries, again, newcomers)
 
     def holds(self, content: str) -> list[str]:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""

@@ -226,3 +226,20 @@ def test_results_are_shown_and_saved(flow: Flow) -> None:
     assert list(told["clips"][0]["people"][0]) == ["name", "tracks", "templates", "seconds", "quality"]
     with pytest.raises(UserError, match="cannot write"):
         result.save(flow.folder / "no" / "where.json")
+
+
+def test_a_number_taken_by_another_process_in_between_is_left_to_it(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.enroll(clip(flow.folder / "a.npz", *BOTH), name="hall")
+    people, asked = flow.gallery.people, []
+
+    def late() -> list[object]:
+        """The first answer is from before the other enrolment."""
+        asked.append(True)
+        return [] if len(asked) == 1 else list(people())
+
+    monkeypatch.setattr(flow.gallery, "people", late)
+    flow.enroll(clip(flow.folder / "b.npz", *BOTH), name="hall")
+    monkeypatch.undo()
+    assert names(flow.gallery) == {"hall-1": 1, "hall-2": 1, "hall-3": 1, "hall-4": 1}
