@@ -84,6 +84,7 @@ _Loader.add_implicit_resolver(
 
 
 def _parse(text: str) -> Any:
+    """`yaml.safe_load` with the stricter loader, which like it builds nothing but plain values."""
     return yaml.load(text, _Loader)
 
 

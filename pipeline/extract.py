@@ -1,6 +1,5 @@
 """A clip -> the skeletons in it: decode, pose, track, frame by frame, never more than a few frames in memory."""
 
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,11 +8,8 @@ from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, load_skeletons
 from pipeline.sources import is_skeletons
 from pipeline.tracking import Tracker
-from pipeline.values import Frame, Person, Progress, silent
+from pipeline.values import Progress, silent
 from pipeline.video import content_id, is_stream, open_video
-
-Watcher = Callable[[Frame, Sequence[Person], Sequence[int]], None]
-"""`watch(frame, persons, numbers)`: told of every frame who is in it; numbers are the tracker's provisional ones."""
 
 _REPORT_EVERY = 5  # frames between two reports of progress
 
@@ -23,7 +19,6 @@ def extract(
     settings: Settings | None = None,
     pose: PoseEstimator | None = None,
     progress: Progress = silent,
-    watch: Watcher | None = None,
 ) -> Extraction:
     """Everybody in a clip, as tracks of landmarks.
 
@@ -46,10 +41,7 @@ def extract(
         frames, last = 0, 0.0
         try:
             for frame in video:
-                persons = pose(frame)
-                numbers = tracker.update(frame, persons)
-                if watch is not None:
-                    watch(frame, persons, numbers)
+                tracker.update(frame, pose(frame))
                 frames, last = frame.index + 1, frame.time
                 if frames % _REPORT_EVERY == 0:
                     progress(name, frames, info.frames_declared or None)

@@ -110,6 +110,7 @@ def load_skeletons(path: str | Path) -> Extraction:
         raise SkeletonFileError(f"{path}: no such file") from error
     except OSError as error:
         raise SkeletonFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError.
     except (
         ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError,
         zipfile.BadZipFile, zlib.error,

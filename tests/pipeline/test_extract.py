@@ -35,12 +35,10 @@ class Walking:
 def test_one_walker_becomes_one_track(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(40)])
     told: list[tuple[str, float, float | None]] = []
-    watched: list[tuple[int, int]] = []
     found = extract(
         clip,
         pose=Walking(),
         progress=lambda *what: told.append(what),
-        watch=lambda frame, persons, numbers: watched.append((frame.index, len(numbers))),
     )
     assert found.source == str(clip)
     assert found.content == content_id(clip)
@@ -52,7 +50,6 @@ def test_one_walker_becomes_one_track(tmp_path: Path) -> None:
     (track,) = found.tracks
     np.testing.assert_array_equal(track.frames, np.arange(5, 40))
     np.testing.assert_allclose(track.times, 0.04 * np.arange(5, 40), atol=2e-3)
-    assert watched == [(k, int(k >= 5)) for k in range(40)]
     assert told[-1] == ("walk.mp4", 40, 40)
 
 
