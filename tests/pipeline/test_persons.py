@@ -44,3 +44,7 @@ def test_somebody_who_appears_elsewhere_inside_the_picture_is_new():
 
 def test_who_stays_away_too_long_is_somebody_else():
     assert not are_one_person([track(1, 0, 3, 0.05, 0.95), track(2, 60, 63, 0.95, 0.05)])
+
+
+def test_somebody_who_is_first_seen_again_some_way_in_is_one_person():
+    assert are_one_person([track(1, 0, 3, 0.05, 0.95), track(2, 7, 10, 0.72, 0.05)])
