@@ -69,8 +69,8 @@ class BatchResult:
 
     def table(self) -> Table:
         """The counts, then a row for every clip that failed, for a terminal."""
-        table = Table("clips", str(self.clips), title=printable(f"{self.mode} {self.folder}"), title_justify="left")
-        for what in ("done", "resumed", "already"):
+        table = Table(self.mode, printable(str(self.folder)))
+        for what in ("clips", "done", "resumed", "already"):
             table.add_row(what, str(getattr(self, what)))
         table.add_row("failed", str(len(self.failures)), end_section=True)
         for clip, error in self.failures:
