@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
+from smsge.config import FORMS
 from smsge.layouts import SkeletonLayout
 
 VERSION = 1
@@ -81,6 +82,18 @@ def canonicalize(joints: Array, layout: SkeletonLayout, fps: float, *, level: bo
     root = joint(x, layout, "mid hip").copy()
     root[:, 1] = root[:, 1].mean()
     return np.asarray(x - root[:, None], dtype=np.float32)
+
+
+def in_form(joints: Array, layout: SkeletonLayout, fps: float, form: str) -> NDArray[np.float32]:
+    """(T, J, 3) of one uninterrupted track, metres -> that in one of `FORMS`. Raises ValueError as `canonicalize`."""
+    if form == "recorded":
+        return np.asarray(joints, dtype=np.float32)
+    canonical = canonicalize(joints, layout, fps)
+    if form == "canonical":
+        return canonical
+    if form == "metric":
+        return canonical * np.float32(stature(joints, layout))
+    raise ValueError(f"form must be one of {', '.join(FORMS)}, not {form!r}")
 
 
 def heading(joints: Array, layout: SkeletonLayout, fps: float) -> Array:

@@ -2,15 +2,24 @@
 
 from dataclasses import dataclass, field
 
+from smsge.datasets import PROTOCOLS
 from smsge.errors import ConfigError
 from smsge.layouts import LAYOUTS, SkeletonLayout
+from smsge.schedule import Schedule
 
 SCALES = {"I": "hyper-joint", "J": "joint", "P": "part", "B": "body"}
 """The scales of section 2 of the paper, finest first: this order decides which scale may attend to and rebuild which,
 and the order of the blocks in an embedding."""
 
-DATASETS = ("kgbd",)
+DATASETS = tuple(name for name in PROTOCOLS if name != "footage")
 DEVICES = ("auto", "cpu", "cuda")
+FORMS = ("recorded", "metric", "canonical")
+"""How a reader hands skeletons on. recorded: as the sensor saw them, in metres. metric: upright and facing +z, in
+metres, for sensors that measure them. canonical: that at unit stature, which is all that one camera can tell."""
+
+OBJECTIVES = ("reconstruction", "prototypes")
+SUBSEQUENCES = ("sampled", "full")
+TARGETS = ("coarser", "own")
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class EncoderConfig:
     heads, width: P heads of d numbers in the structural relation.
     scales: any of I, J, P, B; kept in that order whatever order they are given in.
     fusion: lambda, how much of the collaborative relation is added to a node's own state.
+    standardised: every coordinate by its mean and deviation over the training clips, kept with the weights.
 
     Raises ConfigError, naming the key, for a value that cannot be used.
     """
@@ -34,6 +44,7 @@ class EncoderConfig:
     width: int = 8
     scales: tuple[str, ...] = tuple(SCALES)
     fusion: float = 1.0
+    standardised: bool = False
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
@@ -68,20 +79,88 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class ReconstructionConfig:
+    """The self-supervised objective, section 4 of the paper; the defaults are the paper's, the others its ablations.
+
+    subsequences: sampled (a random subset of k frames for every length k) or full (all frames, in order).
+    subset_lengths: how many of the f lengths k each step draws, None for all.
+    targets: what each scale rebuilds, coarser (itself and every coarser scale) or own (itself alone).
+    """
+
+    subsequences: str = "sampled"
+    subset_lengths: int | None = None
+    targets: str = "coarser"
+
+    def __post_init__(self) -> None:
+        for key, choices in (("subsequences", SUBSEQUENCES), ("targets", TARGETS)):
+            if getattr(self, key) not in choices:
+                raise ConfigError(f"{key}: {getattr(self, key)!r} is none of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class PrototypeConfig:
+    """The head on the encoder's embeddings and how it learns (SimMC, arXiv 2204.09826, and its supervised form).
+
+    start: an encoder's file to begin with, None for fresh weights. fine_tune: train the encoder too, or freeze it.
+    width: numbers in the head's output. tau: temperature of the softmax over cosines to the prototypes.
+    noise: by how much each joint of a clip is moved, and half as much in each frame, as a share of what its coordinates
+    vary over the training clips; scale: relative deviation of a clip's size; both normally distributed, drawn afresh
+    for every clip and step.
+    supervised: prototypes are learned centres of the people, begun at their means; else centroids of clusters.
+    Supervised only: margin, taken off the cosine to a clip's own prototype while training (CosFace).
+    Unsupervised only: weight, lambda, the share of the loss that compares two masked views; k1, k2 of the k-reciprocal
+    Jaccard distance; eps, min_samples of DBSCAN over it.
+
+    Raises ConfigError, naming the key, for a value that cannot be used.
+    """
+
+    start: str | None = None
+    fine_tune: bool = True
+    width: int = 256
+    tau: float = 0.07
+    noise: float = 0.0
+    scale: float = 0.0
+    supervised: bool = True
+    margin: float = 0.0
+    weight: float = 0.5
+    k1: int = 20
+    k2: int = 6
+    eps: float = 0.6
+    min_samples: int = 2
+
+    def __post_init__(self) -> None:
+        for key in ("width", "k1", "k2", "min_samples"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"{key}: must be at least 1, got {getattr(self, key)}")
+        for key in ("noise", "scale", "margin"):
+            if not 0 <= getattr(self, key) < float("inf"):
+                raise ConfigError(f"{key}: must be a number of at least 0, got {getattr(self, key)}")
+        if not 0 < self.tau < float("inf"):
+            raise ConfigError(f"tau: must be a number above 0, got {self.tau}")
+        if not 0 <= self.weight <= 1:
+            raise ConfigError(f"weight: must be in 0..1, got {self.weight}")
+        if not 0 < self.eps < 1:
+            raise ConfigError(f"eps: must be between 0 and 1, the range of Jaccard distances, got {self.eps}")
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How an encoder is trained; `configs/train/` holds one file a dataset.
 
-    data: the dataset's folder or archive; dataset: which reader (kgbd). out: the folder for checkpoints, the learning
-    curve and the encoder.
-    people: who is trained on, such as "1-132" or "1-50,60"; validation: those of them who are held out for the
-    validation loss, over at most `validation_clips` of their clips, evenly spread. Nobody else is read.
-    fps: skeletons a second. stride: frames from one clip to the next of a walk.
-    steps: optimiser steps; batch: clips a step; learning_rate: of Adam, reached after `warmup` steps and then lowered
-    along half a cosine to `final_rate` times itself. max_gradient: norm to which gradients are cut.
-    subset_lengths: how many of the f subsequence lengths each step draws, None for all (section 4 of the paper).
-    checkpoint_every: steps between checkpoints, each with a validation loss and a row of the learning curve.
-    seed: of the weights and of every draw. device: auto, cpu or cuda; bf16: autocast to bfloat16, on cuda only.
-    threads: CPU threads, None for PyTorch's choice; a resumed run is bit for bit the unbroken one for the same number.
+    data: the dataset's folder or archive; dataset: which it is. out: the folder for checkpoints, the learning curve
+    and the encoder.
+    protocol: train on the training part of that protocol's split, such as "disjoint" or "cross-view/3"; None for all
+    walks of KGBD, where people says who is trained on, such as "1-132" or "1-50,60" ("" for everybody), and nobody
+    else is read.
+    validation: those of `people` who are held out for the validation loss; where it is "", the share
+    `validation_walks` of the training walks is held out, as far as people have more than one. At most
+    `validation_clips` clips of them, evenly spread.
+    fps: skeletons a second, None for the dataset's own; form: of the skeletons, see `FORMS`. stride: frames
+    from one clip to the next of a walk.
+    objective: reconstruction (without labels) or prototypes, each with its own section.
+    schedule: its seed is that of the weights too.
+    device: auto, cpu or cuda. threads: CPU threads, None for PyTorch's choice; a resumed run is bit for bit the
+    unbroken one for the same number.
 
     Raises ConfigError, naming the key, for a value that cannot be used.
     """
@@ -89,46 +168,52 @@ class TrainConfig:
     data: str
     out: str
     dataset: str = "kgbd"
-    people: str = "1-132"
-    validation: str = "121-132"
+    protocol: str | None = None
+    people: str = ""
+    validation: str = ""
+    validation_walks: float = 0.1
     validation_clips: int = 512
-    fps: float = 15.0
+    fps: float | None = 15.0
+    form: str = "canonical"
     stride: int = 5
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    steps: int = 10000
-    batch: int = 128
-    learning_rate: float = 2.5e-3
-    warmup: int = 200
-    final_rate: float = 0.02
-    max_gradient: float = 1.0
-    subset_lengths: int | None = None
-    checkpoint_every: int = 200
-    seed: int = 1
+    objective: str = "reconstruction"
+    reconstruction: ReconstructionConfig = field(default_factory=ReconstructionConfig)
+    prototypes: PrototypeConfig = field(default_factory=PrototypeConfig)
+    schedule: Schedule = field(default_factory=lambda: Schedule(steps=10000))
     device: str = "auto"
-    bf16: bool = True
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.dataset not in DATASETS:
-            raise ConfigError(f"dataset: {self.dataset!r} cannot be read, choose from {', '.join(DATASETS)}")
-        if self.device not in DEVICES:
-            raise ConfigError(f"device: {self.device!r} is not a device, choose from {', '.join(DEVICES)}")
-        for key in ("validation_clips", "stride", "steps", "batch", "checkpoint_every"):
+        for key, choices in (("dataset", DATASETS), ("device", DEVICES), ("objective", OBJECTIVES), ("form", FORMS)):
+            if getattr(self, key) not in choices:
+                raise ConfigError(f"{key}: {getattr(self, key)!r} is none of {', '.join(choices)}")
+        for key in ("validation_clips", "stride"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"{key}: must be at least 1, got {getattr(self, key)}")
-        for key in ("fps", "learning_rate", "max_gradient"):
-            if not 0 < getattr(self, key) < float("inf"):
-                raise ConfigError(f"{key}: must be a number above 0, got {getattr(self, key)}")
-        if self.warmup < 0 or not 0 <= self.final_rate <= 1:
-            raise ConfigError(f"warmup must be at least 0 and final_rate in 0..1, got {self.warmup}, {self.final_rate}")
-        if self.subset_lengths is not None and not 1 <= self.subset_lengths <= self.encoder.frames:
-            raise ConfigError(f"subset_lengths: must be in 1..{self.encoder.frames} or null, got {self.subset_lengths}")
+        if self.fps is not None and not 0 < self.fps < float("inf"):
+            raise ConfigError(f"fps: must be a number above 0 or null, got {self.fps}")
+        if not 0 <= self.validation_walks < 1:
+            raise ConfigError(f"validation_walks: must be at least 0 and below 1, got {self.validation_walks}")
+        lengths = self.reconstruction.subset_lengths
+        if lengths is not None and not 1 <= lengths <= self.encoder.frames:
+            raise ConfigError(f"subset_lengths: must be in 1..{self.encoder.frames} or null, got {lengths}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads: must be at least 1 or null, got {self.threads}")
+        self._check_people()
+
+    def _check_people(self) -> None:
         people, validation = parse_people(self.people, "people"), parse_people(self.validation, "validation")
-        if not people - validation:
+        if self.protocol is not None and (people or validation):
+            raise ConfigError("people: a protocol says who is trained on; leave people and validation empty")
+        known = PROTOCOLS[self.dataset]
+        if self.protocol is None and self.dataset != "kgbd":
+            raise ConfigError(f"protocol: must be given for {self.dataset}, choose from {', '.join(known)}")
+        if self.protocol is not None and self.protocol.partition("/")[0] not in known:
+            raise ConfigError(f"protocol: {self.dataset} has no {self.protocol!r}, choose from {', '.join(known)}")
+        if people and not people - validation:
             raise ConfigError(f"validation: {self.validation!r} leaves nobody of people {self.people!r} to train on")
-        if validation - people:
+        if people and validation - people:
             raise ConfigError(f"validation: {self.validation!r} must be among people {self.people!r}")
 
 

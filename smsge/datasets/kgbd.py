@@ -2,7 +2,8 @@
 
 Andersson and Araujo, "Person Identification Using Anthropometric and Gait Data from Kinect Sensor", AAAI 2015.
 Published as a folder a person, `Person001/1.txt`, of lines `Joint;x;y;z` in metres, a new frame at each `Head`. Also
-read: one `.npz` of them, an int16 array (T, 20, 3) a walk in quarter millimetres, key `PPP_W` (person, walk).
+read: one `.npz` of them, an int16 array (T, 20, 3) a walk in quarter millimetres, key `PPP_W` (person, walk). Terms:
+given as is by the repository Vortander/KinectGait; cite the paper.
 
 Axes are the sensor's: x to its left, y up, z away from it; right-handed, so nothing is flipped. The sensor was turned
 to follow the person, so the path of the hip centre says nothing about where a person is heading; that left and
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from smsge.canonical import canonicalize
+from smsge.canonical import in_form
+from smsge.datasets.convert import to_layout
 from smsge.errors import DatasetError
 from smsge.layouts import CASIA14, KINECT20, LAYOUTS, SkeletonLayout
 from smsge.sequence import SkeletonSequence
@@ -38,34 +40,35 @@ Walk = tuple[int, int, NDArray[np.float32]]
 
 
 def read_kgbd(
-    path: str | Path, layout: str = "casia14", fps: float = 15.0, people: Collection[int] | None = None
+    path: str | Path,
+    layout: str = "casia14",
+    fps: float | None = 15.0,
+    people: Collection[int] | None = None,
+    form: str = "canonical",
 ) -> list[SkeletonSequence]:
-    """Every walk, canonical, sorted by person and walk.
+    """Every walk, sorted by person and walk.
 
     path: the folder of `PersonNNN` folders, or the .npz. layout: `casia14` (neck from the shoulder centre; spine, hip
-    centre, hands and feet left out) or `kinect20`. fps: walks are low-passed for this rate and interpolated to it.
-    people: only these, by number. Identity is "001", session "001_1".
+    centre, hands and feet left out) or `kinect20`. fps: walks are low-passed for this rate and interpolated to it; None
+    leaves them at the sensor's 30. people: only these, by number. form: one of `smsge.config.FORMS`. Identity is
+    "001", session "001_1".
 
     Raises DatasetError if there are no walks, or a file is not in KGBD's form: the message names file and line.
     """
     root = Path(path)
     if layout not in (CASIA14.name, KINECT20.name):
         raise DatasetError(f"KGBD can be had as casia14 or kinect20, not as {layout!r}")
-    if fps <= 0:
+    rate = FPS if fps is None else fps
+    if rate <= 0:
         raise DatasetError(f"fps must be above 0, not {fps}")
     if not root.exists():
         raise DatasetError(f"{root}: no such file or folder; {_EXPECTED}")
     walks = _read_folder(root, people) if root.is_dir() else _read_archive(root, people)
     target = LAYOUTS[layout]
-    sequences = [_sequence(person, walk, joints, target, fps, root) for person, walk, joints in walks]
+    sequences = [_sequence(person, walk, joints, target, rate, form, root) for person, walk, joints in walks]
     if not sequences:
         raise DatasetError(f"{root}: no walks found{' of the people asked for' if people else ''}; {_EXPECTED}")
     return sequences
-
-
-def to_casia14(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T, 20, 3) kinect20 -> (T, 14, 3) casia14, joint by joint of the same name; the shoulder centre is the neck."""
-    return joints[:, [KINECT20.index["shoulder centre" if name == "neck" else name] for name in CASIA14.joints]]
 
 
 def resample(joints: NDArray[np.float32], fps_from: float, fps_to: float) -> NDArray[np.float32]:
@@ -84,15 +87,15 @@ def resample(joints: NDArray[np.float32], fps_from: float, fps_to: float) -> NDA
 
 
 def _sequence(
-    person: int, walk: int, joints: NDArray[np.float32], layout: SkeletonLayout, fps: float, root: Path
+    person: int, walk: int, joints: NDArray[np.float32], layout: SkeletonLayout, fps: float, form: str, root: Path
 ) -> SkeletonSequence:
-    raw = joints if layout is KINECT20 else to_casia14(joints)
+    walked = resample(to_layout(joints, KINECT20, layout), FPS, fps)
     try:
-        canonical = canonicalize(resample(raw, FPS, fps), layout, fps)
+        formed = in_form(walked, layout, fps, form)
     except ValueError as error:
         raise DatasetError(f"{root}: walk {walk} of person {person:03d} cannot be used: {error}") from error
     return SkeletonSequence(
-        canonical, layout, fps, identity=f"{person:03d}", session=f"{person:03d}_{walk}", view="kinect"
+        formed, layout, fps, identity=f"{person:03d}", session=f"{person:03d}_{walk}", view="kinect"
     )
 
 

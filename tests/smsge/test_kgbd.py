@@ -8,7 +8,8 @@ import pytest
 from walking_figure import turned, walk
 
 from smsge.canonical import joint, stature
-from smsge.datasets.kgbd import FPS, read_kgbd, resample, to_casia14
+from smsge.datasets.convert import to_layout
+from smsge.datasets.kgbd import FPS, read_kgbd, resample
 from smsge.errors import DatasetError
 from smsge.layouts import CASIA14, KINECT20
 
@@ -66,6 +67,17 @@ def test_walks_come_canonical_with_left_on_the_left(tmp_path: Path, layout: str)
     assert joint(sequence.joints, sequence.layout, "head")[:, 2].mean() > 0  # heads are carried a little forward
 
 
+def test_walks_come_in_the_form_and_at_the_rate_asked_for(tmp_path: Path) -> None:
+    values = np.round(person() * 4000).astype(np.int16)
+    np.savez(tmp_path / "kgbd.npz", **{"001_1": values})
+    (recorded,) = read_kgbd(tmp_path / "kgbd.npz", "kinect20", None, form="recorded")
+    assert recorded.fps == 30
+    assert np.array_equal(recorded.joints, values.astype(np.float32) / 4000)
+    (metric,) = read_kgbd(tmp_path / "kgbd.npz", "kinect20", None, form="metric")
+    assert stature(metric.joints, KINECT20) == pytest.approx(stature(recorded.joints, KINECT20), rel=1e-4)
+    assert joint(metric.joints, KINECT20, "left shoulder")[:, 0].min() > 0.1
+
+
 def test_only_the_people_asked_for_in_order(tmp_path: Path) -> None:
     values = np.round(person(30) * 4000).astype(np.int16)
     np.savez(tmp_path / "kgbd.npz", **{"002_1": values, "001_2": values, "001_1": values, "003_1": values})
@@ -75,7 +87,7 @@ def test_only_the_people_asked_for_in_order(tmp_path: Path) -> None:
 def test_casia14_takes_joints_of_the_same_name() -> None:
     numbered = np.arange(20, dtype=np.float32)[None, :, None].repeat(3, axis=2)
     expected = [3, 2, 8, 9, 10, 4, 5, 6, 16, 17, 18, 12, 13, 14]
-    assert to_casia14(numbered)[0, :, 0].tolist() == expected
+    assert to_layout(numbered, KINECT20, CASIA14)[0, :, 0].tolist() == expected
     assert len(expected) == CASIA14.n_joints
 
 
