@@ -23,9 +23,9 @@ from smsge.errors import CheckpointError, ConfigError
 from smsge.files import whole_file
 
 FORMAT, VERSION = "smsge-encoder", "1"
-FINGERPRINTED = ("canonical", "normalize", "fps", "weights")
+FINGERPRINTED = ("canonical", "normalize", "fps", "form", "weights", "head")
 """Metadata that changes what an embedding is: the versions of what makes skeletons canonical and of what comes
-before that, the frame rate, how descriptors are mixed."""
+before that, the frame rate, the skeletons' form, how descriptors are mixed, the head on the encoder."""
 
 _MODEL, _EXTRA = "encoder.", "extra."
 
@@ -107,7 +107,9 @@ def fingerprint(config: EncoderConfig, tensors: Mapping[str, Tensor], metadata: 
     Notes for people in the metadata (a threshold, how it was trained) may change without a gallery having to be redone.
     """
     digest = hashlib.sha256()
-    identity = {"config": dataclasses.asdict(config)} | {key: metadata[key] for key in FINGERPRINTED if key in metadata}
+    # A switch that is off is left out, as if there were none: encoders older than the switch keep their fingerprint.
+    settings = {key: value for key, value in dataclasses.asdict(config).items() if value is not False}
+    identity = {"config": settings} | {key: metadata[key] for key in FINGERPRINTED if key in metadata}
     digest.update(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode())
     for name, value in sorted(tensors.items()):
         digest.update(f"\n{name} {value.dtype} {list(value.shape)}\n".encode())

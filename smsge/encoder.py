@@ -14,6 +14,8 @@ from smsge.graphs import scale_graphs
 from smsge.recurrence import Plan, SubsetLSTM
 from smsge.relation import CollaborativeFusion, StructuralRelation
 
+CPU_BLOCK = 512  # frames whose graph states are computed together on a CPU: about what its cache has room for
+
 
 class SMSGE(nn.Module):
     """Graphs at several scales -> relations within and between them -> one LSTM a scale.
@@ -27,7 +29,14 @@ class SMSGE(nn.Module):
 
     Shapes: x (B, f, J, 3), any unit and position (joint 0 of each frame is subtracted) -> (B, f, S * hidden), the
     scales in the order of the config.
+
+    Where the config says `standardised`, every coordinate then has its usual value taken off and is divided by its
+    usual deviation (`standardise_by`), which the paper does not do. People differ by centimetres and a walk moves by
+    decimetres: the same steps of training take the encoder much further when it need not find the scale out itself.
     """
+
+    usual: Tensor
+    deviation: Tensor
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -43,17 +52,40 @@ class SMSGE(nn.Module):
             )
             self.recurrence[graph.name] = SubsetLSTM(graph.n_nodes * config.width, config.hidden)
         self.fusion = CollaborativeFusion(config.scale_pairs, config.width, config.fusion)
+        if config.standardised:
+            self.register_buffer("usual", torch.zeros(config.skeleton.n_joints, 3))
+            self.register_buffer("deviation", torch.ones(config.skeleton.n_joints, 3))
+
+    def standardise_by(self, frames: Tensor) -> None:
+        """Take mean and deviation of every coordinate from frames (N, J, 3), those of the training clips.
+
+        A coordinate that hardly varies (joint 0, always) is divided by a hundredth of the skeletons' overall spread.
+        """
+        centred = frames - frames[:, :1]
+        self.usual.copy_(centred.mean(dim=0))
+        self.deviation.copy_(centred.std(dim=0).clamp(min=0.01 * float(centred.std())))
 
     def nodes(self, x: Tensor) -> dict[str, Tensor]:
-        """(..., J, 3) -> {scale: (..., n, 3)}, the nodes of every scale, relative to joint 0 of their own frame."""
-        centred = x - x[..., :1, :]
-        return {name: self.get_buffer(f"pooling_{name}") @ centred for name in self.config.scales}
+        """(..., J, 3) -> {scale: (..., n, 3)}, the nodes of every scale, relative to joint 0 of their own frame.
+
+        Under autocast too in full precision, as these are also what is rebuilt: bf16 rounds a metre to 4 mm.
+        """
+        with torch.autocast(x.device.type, enabled=False):
+            centred = x - x[..., :1, :]
+            if self.config.standardised:
+                centred = (centred - self.usual) / self.deviation
+            return {name: self.get_buffer(f"pooling_{name}") @ centred for name in self.config.scales}
 
     def graph_states(self, nodes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """{scale: nodes (..., n, 3)} -> {scale: g (..., n, d)}, the fused graph states of section 3."""
-        leading = next(iter(nodes.values())).shape[:-2]
-        v = {name: module(nodes[name].flatten(0, -3)) for name, module in self.structure.items()}
-        return {name: g.unflatten(0, leading) for name, g in self.fusion(v).items()}
+        leading, is_cuda = next((value.shape[:-2], value.is_cuda) for value in nodes.values())
+        block = leading.numel() if is_cuda else CPU_BLOCK
+        parts = []
+        for part in zip(*(torch.split(nodes[name].flatten(0, -3), block) for name in self.structure), strict=True):
+            v = {name: module(x) for (name, module), x in zip(self.structure.items(), part, strict=True)}
+            parts.append(self.fusion(v))
+        fused = {name: torch.cat([part[name] for part in parts]) for name in self.structure}
+        return {name: g.view(*leading, *g.shape[1:]) for name, g in fused.items()}
 
     def encode(self, states: Mapping[str, Tensor], plan: Plan) -> dict[str, Tensor]:
         """{scale: g (f, B, n, d)}, time first -> {scale: (E, B, hidden)}, the state at each entry of the plan."""

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from smsge.config import EncoderConfig
+from smsge.config import EncoderConfig, ReconstructionConfig
 from smsge.encoder import SMSGE
 from smsge.graphs import scale_graphs
 from smsge.recurrence import Plan
+from smsge.training import Batch, Objective
 
 
 def draw_subsets(frames: int, generator: torch.Generator, subset_lengths: int | None = None) -> list[Tensor]:
@@ -32,22 +33,16 @@ def draw_subsets(frames: int, generator: torch.Generator, subset_lengths: int | 
 class Reconstruction(nn.Module):
     """The decoders, and the loss of rebuilding every frame's nodes at its own and every coarser scale.
 
-    4 + 3 + 2 + 1 = 10 decoders `W2 ReLU(W1 h + b1) + b2` of sizes (D_h, D_h, 3 n_b).
+    4 + 3 + 2 + 1 = 10 decoders `W2 ReLU(W1 h + b1) + b2` of sizes (D_h, D_h, 3 n_b). targets: "coarser" for these,
+    "own" for each scale's own decoder alone, without targets across scales.
     """
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, targets: str = "coarser") -> None:
         super().__init__()
         self.config = config
+        self.pairs = [(a, b) for a, b in config.scale_pairs if targets == "coarser" or a == b]
         size = {graph.name: 3 * graph.n_nodes for graph in scale_graphs(config.skeleton)}
-        self.decoders = nn.ModuleDict({a + b: _decoder(config.hidden, size[b]) for a, b in config.scale_pairs})
-
-    def loss(self, encoder: SMSGE, x: Tensor, generator: torch.Generator, subset_lengths: int | None = None) -> Tensor:
-        """x (B, f, J, 3) -> the scalar sum over scales of L_a, over subsets drawn afresh from `generator` (CPU).
-
-        One subset a length is drawn for the batch and shared by its clips. subset_lengths: see `draw_subsets`.
-        """
-        subsets = draw_subsets(x.shape[1], generator, subset_lengths)
-        return torch.stack(list(self.losses(encoder, x, subsets).values())).sum()
+        self.decoders = nn.ModuleDict({a + b: _decoder(config.hidden, size[b]) for a, b in self.pairs})
 
     def losses(self, encoder: SMSGE, x: Tensor, subsets: Sequence[Tensor]) -> dict[str, Tensor]:
         """{scale: L_a} with L_a = mean over subsets of sum over b of mean |x_hat^b - x^b|.
@@ -60,14 +55,36 @@ class Reconstruction(nn.Module):
         encoded = encoder.encode(encoder.graph_states(nodes), plan)
         targets = {name: value.flatten(2)[plan.order] for name, value in nodes.items()}  # (E, B, 3 n)
         totals = {name: x.new_zeros(()) for name in self.config.scales}
-        for a, b in self.config.scale_pairs:
-            error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().mean(dim=(1, 2))
-            totals[a] = totals[a] + error @ plan.weight
+        for a, b in self.pairs:
+            error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().sum(dim=(1, 2)) / targets[b][0].numel()
+            totals[a] = totals[a] + (error * plan.weight).sum()
         return totals
 
 
+class SelfSupervision(Objective):
+    """The objective without labels: the sum over scales of L_a, over subsets drawn afresh for every batch.
+
+    One subset a length is drawn for the batch and shared by its clips.
+    """
+
+    def __init__(self, encoder: SMSGE, config: ReconstructionConfig) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.reconstruction = Reconstruction(encoder.config, config.targets)
+        self.config = config
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """See `Objective.loss`."""
+        frames = batch.clips.shape[1]
+        if self.config.subsequences == "full":
+            subsets = [torch.arange(frames)]
+        else:
+            subsets = draw_subsets(frames, generator, self.config.subset_lengths)
+        return torch.stack(list(self.reconstruction.losses(self.encoder, batch.clips, subsets).values())).sum()
+
+
 def _decoder(hidden: int, outputs: int) -> nn.Sequential:
-    layers = nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, outputs)
+    layers = nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs)
     for layer in (layers[0], layers[2]):
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)

@@ -27,33 +27,23 @@ class StructuralRelation(nn.Module):
 
     Args: adjacency (n, n) bool without self loops. Shapes: x (N, n, 3) -> v (N, n, d).
 
-    Skeletons are nearly trees, so a node has at most D = 6 or so neighbours (itself among them) out of n = 27: scores
-    are computed for D slots a node, a slot without a neighbour being masked, and only the weights are laid out densely
-    for the product with h. As the heads are linear, sum_j A_ij z_j = (sum_j A_ij h_j) W_p: the sum is taken over
-    d numbers a neighbour, not P * d.
+    Skeletons are nearly trees, so a node has at most D = 6 or so neighbours (itself among them) out of n = 27: there
+    are D slots a node, a slot without a neighbour being masked. As the heads are linear,
+    sum_j A_ij z_j = (sum_j A_ij h_j) W_p: a neighbour is d numbers to gather, not P * d. Within, frames come last, so
+    that every small operation between two nodes is one long one over all frames.
     """
 
     slots: Tensor
     masked: Tensor
-    places: Tensor
-    mean_of_heads: Tensor
 
     def __init__(self, adjacency: Tensor, heads: int, width: int) -> None:
         super().__init__()
-        nodes = len(adjacency)
-        near = adjacency.bool() | torch.eye(nodes, dtype=torch.bool)
-        # The first D of each row: its neighbours, then (weight zero) any others, so that no two slots share a place.
+        near = adjacency.bool() | torch.eye(len(adjacency), dtype=torch.bool)
+        # The first D of each row: its neighbours, then (masked) any others.
         slots = near.int().argsort(dim=1, descending=True, stable=True)[:, : int(near.sum(dim=1).max())]
         masked = torch.zeros(slots.shape).masked_fill(~near.gather(1, slots), -math.inf)
-        own, head = torch.arange(nodes)[:, None, None], torch.arange(heads)
-        constants = {
-            "slots": slots,
-            "masked": masked[..., None],
-            "places": ((own * heads + head) * nodes + slots[..., None]).flatten(),  # in a (n, P, n) block
-            "mean_of_heads": torch.eye(width).repeat(heads, 1) / heads,
-        }
-        for name, constant in constants.items():
-            self.register_buffer(name, constant, persistent=False)
+        self.register_buffer("slots", slots, persistent=False)
+        self.register_buffer("masked", masked[..., None, None], persistent=False)
         self.lift = nn.Parameter(torch.empty(3, width))
         self.lift_bias = nn.Parameter(torch.empty(width))
         self.project = nn.Parameter(torch.empty(heads, width, width))
@@ -75,19 +65,22 @@ class StructuralRelation(nn.Module):
             nn.init.zeros_(bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        N, n = x.shape[:2]
-        P = len(self.project)
-        h = x @ self.lift + self.lift_bias  # (N, n, d)
+        (N, n), (P, d), D = x.shape[:2], self.query.shape, self.slots.shape[1]
+        h = torch.baddbmm(self.lift_bias[:, None], self.lift.t().expand(n, d, 3), x.permute(1, 2, 0))  # (n, d, N)
         # u . z = h (W_p u): both halves of the scores of all heads in one product.
-        directions = torch.einsum("pdk,spk->dsp", self.project, torch.stack([self.query, self.key])).flatten(1)
-        own, other = (h @ directions + torch.cat([self.query_bias, self.key_bias])).chunk(2, dim=-1)  # (N, n, P) each
-        near = other.index_select(1, self.slots.flatten()).view(N, n, -1, P)  # (N, n, D, P)
-        scores = functional.leaky_relu(own[:, :, None] + near + self.masked, 0.2)
-        weights = torch.softmax(scores, dim=2).flatten(1)
-        dense = weights.new_zeros(N, n * P * n).index_copy(1, self.places, weights).view(N, n * P, n)
-        gathered = (dense @ h).view(N * n, -1)  # (N * n, P * d)
-        out = torch.addmm(self.bias.flatten(), gathered, torch.block_diag(*self.project))  # type: ignore[no-untyped-call]
-        return (functional.elu(out) @ self.mean_of_heads).view(N, n, -1)
+        directions = torch.einsum("pdk,spk->spd", self.project, torch.stack([self.query, self.key])).flatten(0, 1)
+        offsets = torch.cat([self.query_bias, self.key_bias])[:, None]
+        own, other = torch.baddbmm(offsets, directions.expand(n, 2 * P, d), h).chunk(2, dim=1)  # (n, P, N) each
+        scores = (own[:, None] + other[self.slots]).add_(self.masked)  # (n, D, P, N)
+        weights = torch.softmax(functional.leaky_relu(scores, 0.2, inplace=True), dim=1)
+        near = h[self.slots]  # (n, D, d, N)
+        gathered = weights[:, 0, :, None] * near[:, 0, None]  # (n, P, d, N)
+        for slot in range(1, D):
+            gathered.addcmul_(weights[:, slot, :, None], near[:, slot, None])
+        heads = self.project.mT.expand(n, P, d, d).flatten(0, 1)
+        z = torch.baddbmm(self.bias.expand(n, P, d).reshape(n * P, d, 1), heads, gathered.view(n * P, d, N))
+        v = functional.elu(z.view(n, P, d, N), inplace=True).sum(dim=1) / P  # (n, d, N)
+        return v.permute(2, 0, 1).contiguous()
 
 
 class CollaborativeFusion(nn.Module):
@@ -117,17 +110,12 @@ class CollaborativeFusion(nn.Module):
     def forward(self, v: Mapping[str, Tensor]) -> dict[str, Tensor]:
         g = dict(v)
         for a, b in self.pairs:
-            g[a] = g[a] + self.weight * (_attend(v[a], v[b]) @ self.mix[a + b])
+            found = v[b] @ self.mix[a + b]  # W^ab first: the weighted sum of it is then added to g as it is taken
+            g[a] = torch.baddbmm(g[a], _softmax(v[a] @ v[b].mT), found, alpha=self.weight)
         return g
 
 
-def _attend(a: Tensor, b: Tensor) -> Tensor:
-    """softmax(a b^T) b: (N, n_a, d), (N, n_b, d) -> (N, n_a, d).
-
-    Written as a ratio of two sums taken by one product, the sum of weights being that of an extra column of ones:
-    PyTorch's softmax over an axis as short as n_b takes twice the time on a CPU.
-    """
-    scores = a @ b.transpose(1, 2)
+def _softmax(scores: Tensor) -> Tensor:
+    """softmax over the last axis: PyTorch's own takes twice the time over so short an axis on a CPU."""
     weights = torch.exp(scores - scores.detach().amax(dim=-1, keepdim=True))
-    sums = weights @ functional.pad(b, (0, 1), value=1.0)
-    return sums[..., :-1] / sums[..., -1:]
+    return weights / weights.sum(dim=-1, keepdim=True)

@@ -1,15 +1,15 @@
-"""Training without labels: every clip of every walk, one Adam, resumable after a kill at any point.
+"""One `fit` for everything that is trained: one Adam, resumable after a kill at any point.
 
-Every draw (the order of an epoch, the subsequences of a step) is made by a generator seeded from the run's seed and the
-number of the epoch or step, never by one that lives on from step to step. A checkpoint therefore needs no generator's
-state, and a resumed run on the CPU is bit for bit the unbroken one.
+Every draw (the order of an epoch, whatever a loss draws in a step) is made by a generator seeded from the run's seed
+and the number of the epoch or step, never by one that lives on from step to step. A checkpoint therefore needs no
+generator's state, and a resumed run on the CPU is bit for bit the unbroken one.
 """
 
 import csv
 import io
 import math
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,50 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smsge import canonical
-from smsge.checkpoint import save_checkpoint
+from smsge import parallel
 from smsge.clips import Clips
-from smsge.config import TrainConfig, parse_people
-from smsge.datasets.kgbd import read_kgbd
-from smsge.encoder import SMSGE
+from smsge.curves import draw_curve
 from smsge.errors import CheckpointError, ConfigError
 from smsge.files import whole_file
-from smsge.reconstruction import Reconstruction
+from smsge.schedule import Schedule
 
 Progress = Callable[[str, float, float | None], None]
-Loss = Callable[[Tensor, torch.Generator], Tensor]
-"""`loss(clips (B, f, J, 3), generator) -> scalar`; draws only from the generator, which lives on the CPU."""
 
-STATE, CURVE, WEIGHTS = "state.pt", "curve.csv", "encoder.safetensors"
+STATE, CURVE, PICTURE = "state.pt", "curve.csv", "curve.png"
 COLUMNS = ("step", "epoch", "learning_rate", "train_loss", "validation_loss")
-_NOT_THE_RUN = ("data", "out", "device", "threads")
 _VALIDATION_SEED = 7
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some clips of a `Clips`. clips: (B, f, J, 3) float32; labels: (B,) int64; which: (B,) int64, their numbers."""
+
+    clips: Tensor
+    labels: Tensor
+    which: Tensor
+
+
+class Objective(nn.Module):
+    """Something that is trained: a module that holds all that is trained, and the loss that trains it."""
+
+    def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """The scalar mean over the batch's clips. Draws only from `generator`, which lives on the CPU and is the same
+        in every process that has a share of the batch."""
+        raise NotImplementedError
+
+    def begin_epoch(self, epoch: int, clips: Clips) -> None:
+        """Called before the first step of epoch 0, 1, … with all training clips, in evaluation mode and without
+        gradients. What it changes must live in parameters and buffers: a run that is resumed within an epoch finds
+        them in the checkpoint, and does not call it again."""
+
+    def validation_loss(self, clips: Clips, batch: int) -> float:
+        """What a checkpoint is judged by, in evaluation mode and without gradients: the mean of `loss` over all
+        `clips`, `batch` at a time, with the same draws at every call, so that two checkpoints can be compared."""
+        total, device = 0.0, next(self.parameters()).device
+        for number, first in enumerate(range(0, len(clips), batch)):
+            which = np.arange(first, min(first + batch, len(clips)))
+            total += float(self.loss(_batch(clips, which, device), _generator(_VALIDATION_SEED, number))) * len(which)
+        return total / len(clips)
 
 
 @dataclass
@@ -45,15 +71,6 @@ class Run:
 
     step: int
     curve: list[list[float]]
-
-
-def rate_at(config: TrainConfig, step: int) -> float:
-    """Learning rate of step 0, 1, …: a straight rise over `warmup` steps, then half a cosine down to `final_rate`."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    part = (step - config.warmup) / max(1, config.steps - config.warmup)
-    low = config.final_rate
-    return config.learning_rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, part))))
 
 
 def batch_at(clips: int, batch: int, seed: int, step: int) -> tuple[int, NDArray[np.int64]]:
@@ -65,117 +82,88 @@ def batch_at(clips: int, batch: int, seed: int, step: int) -> tuple[int, NDArray
 
 
 def fit(
-    module: nn.Module,
-    loss: Loss,
+    objective: Objective,
     train: Clips,
     validation: Clips | None,
-    config: TrainConfig,
+    schedule: Schedule,
+    out: str | Path,
+    settings: Mapping[str, Any],
     *,
     resume: bool = False,
     on_checkpoint: Callable[[Run], None] | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Train `module` in place for `config.steps` steps of `loss`; state and learning curve go to `config.out`.
+    """Train `objective` in place, on the device it is on; state and learning curve (CSV, PNG) go to the folder `out`.
 
-    module: holds everything that is trained, and is on the device to train on; `loss` uses it. resume: go on from the
-    last checkpoint in `config.out`, if there is one. on_checkpoint: called after each checkpoint is on disk.
+    settings: plain values that, with `schedule`, make the run what it is; a run is resumed only under the same ones.
+    resume: go on from the last checkpoint in `out`, if there is one. on_checkpoint: called after each checkpoint is on
+    disk. Under `torchrun` every process calls `fit`; only the first writes, calls `on_checkpoint` and tells progress.
 
-    Raises CheckpointError if the folder holds a run and `resume` is not set, or the run there had other settings.
+    Raises CheckpointError if the folder holds a run and `resume` is not set, or the run there had other settings;
+    ConfigError if the loss is no longer finite.
     """
-    folder = Path(config.out)
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=config.learning_rate)
-    run = _restore(folder / STATE, module, optimizer, config, resume) or Run(0, [])
-    device = parameters[0].device
-    autocast = _autocast(device, config.bf16)
+    out, first = Path(out), parallel.rank() == 0
+    identity = _flat({**settings, "schedule": asdict(schedule), "clips": len(train)})
+    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    run = _restore(out / STATE, objective, optimizer, identity, resume) or Run(0, [])
+    device, total, batches = parameters[0].device, schedule.total(len(train)), math.ceil(len(train) / schedule.batch)
+    autocast = _autocast(device, schedule.bf16)
+    loss = torch.compile(objective.loss) if schedule.compile and device.type == "cuda" else objective.loss
     recent: list[float] = []
-    module.train()
-    while run.step < config.steps:
-        epoch, which = batch_at(len(train), config.batch, config.seed, run.step)
-        rate = rate_at(config, run.step)
+    parallel.join(device)
+    parallel.copy_from_first(objective)
+    objective.train()
+    while run.step < total:
+        epoch, which = batch_at(len(train), schedule.batch, schedule.seed, run.step)
+        if run.step % batches == 0:
+            if first:
+                with _judging(objective), autocast():
+                    objective.begin_epoch(epoch, train)
+            parallel.copy_from_first(objective)
+        rate = schedule.rate_at(run.step, total)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
+        own, part = parallel.share(which)
         with autocast():
-            value = loss(train.take(which).to(device), _generator(config.seed, run.step))
+            value = loss(_batch(train, own, device), _generator(schedule.seed, run.step)) * part
         value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, config.max_gradient)
-        optimizer.step()
-        recent.append(float(value.detach()))
+        recent.append(float(parallel.sum_gradients(parameters, value)))
         if not math.isfinite(recent[-1]):
             raise ConfigError(f"learning_rate: the loss is not finite at step {run.step + 1}; {rate:.2g} is too high")
+        nn.utils.clip_grad_norm_(parameters, schedule.max_gradient)
+        optimizer.step()
         run.step += 1
-        if run.step % config.checkpoint_every == 0 or run.step == config.steps:
-            held_out = math.nan if validation is None else validation_loss(module, loss, validation, config)
+        if first and (run.step % schedule.checkpoint_every == 0 or run.step == total):
+            held_out = math.nan
+            if validation is not None:
+                with _judging(objective), autocast():
+                    held_out = objective.validation_loss(validation, schedule.batch)
             run.curve.append([run.step, epoch + 1, rate, sum(recent) / len(recent), held_out])
             recent.clear()
-            _store(folder, module, optimizer, run, config)
+            _store(out, objective, optimizer, run, identity)
             if on_checkpoint is not None:
                 on_checkpoint(run)
-        if progress is not None:
-            progress("training", run.step, config.steps)
+        if first and progress is not None:
+            progress("training", run.step, total)
+    parallel.copy_from_first(objective)
+    if first:
+        draw_curve(out / CURVE, out / PICTURE)
     return run
 
 
-@torch.no_grad()
-def validation_loss(module: nn.Module, loss: Loss, clips: Clips, config: TrainConfig) -> float:
-    """Mean of `loss` over all clips, with the same draws at every call, so that two checkpoints can be compared."""
-    device = next(module.parameters()).device
-    autocast = _autocast(device, config.bf16)
-    module.eval()
-    total = 0.0
-    for number, first in enumerate(range(0, len(clips), config.batch)):
-        which = np.arange(first, min(first + config.batch, len(clips)))
-        with autocast():
-            value = loss(clips.take(which).to(device), _generator(_VALIDATION_SEED, number))
-        total += float(value) * len(which)
-    module.train()
-    return total / len(clips)
+@contextmanager
+def _judging(objective: Objective) -> Iterator[None]:
+    objective.eval()
+    with torch.no_grad():
+        yield
+    objective.train()
 
 
-def train_from_config(config: TrainConfig, resume: bool = False, progress: Progress | None = None) -> Path:
-    """Train an SM-SGE encoder by reconstruction on the dataset of `config`; returns the path of its weights.
-
-    In `config.out`: `state.pt` (model, decoders, optimiser, step, settings), `curve.csv`, and `encoder.safetensors`,
-    the encoder alone; all three are whole at any moment. No label is used.
-
-    Raises DatasetError, CheckpointError or ConfigError.
-    """
-    device = _device(config.device)
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
-    if progress is not None:
-        progress("reading the walks", 0, None)
-    held_out = parse_people(config.validation, "validation")
-    people = parse_people(config.people) - held_out
-    train = _clips(config, people)
-    validation = _clips(config, held_out).thinned(config.validation_clips) if held_out else None
-    torch.manual_seed(config.seed)
-    encoder, reconstruction = SMSGE(config.encoder), Reconstruction(config.encoder)
-    module = nn.ModuleDict({"encoder": encoder, "reconstruction": reconstruction}).to(device)
-    weights = Path(config.out) / WEIGHTS
-
-    def loss(clips: Tensor, generator: torch.Generator) -> Tensor:
-        return reconstruction.loss(encoder, clips, generator, config.subset_lengths)
-
-    def keep(run: Run) -> None:
-        metadata = {"training": _settings(config), "step": run.step, "canonical": canonical.VERSION, "fps": config.fps}
-        save_checkpoint(weights, encoder, {}, metadata)
-
-    run = fit(module, loss, train, validation, config, resume=resume, on_checkpoint=keep, progress=progress)
-    keep(run)
-    return weights
-
-
-def _clips(config: TrainConfig, people: frozenset[int]) -> Clips:
-    sequences = read_kgbd(config.data, config.encoder.layout, config.fps, people)
-    return Clips.of(sequences, config.encoder.frames, config.stride)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device: cuda is not available here; set device to auto or cpu")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+def _batch(clips: Clips, which: NDArray[np.int64], device: torch.device) -> Batch:
+    labels = torch.from_numpy(clips.labels[which]).to(device)
+    return Batch(clips.take(which).to(device), labels, torch.from_numpy(which))
 
 
 def _autocast(device: torch.device, bf16: bool) -> Callable[[], Any]:
@@ -189,18 +177,24 @@ def _generator(seed: int, number: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
 
 
-def _settings(config: TrainConfig) -> dict[str, Any]:
-    """What makes the run what it is, as plain values; where it lies and on what it runs is left out."""
-    settings = {key: value for key, value in asdict(config).items() if key not in _NOT_THE_RUN}
-    settings["encoder"] = {k: list(v) if isinstance(v, tuple) else v for k, v in settings["encoder"].items()}
-    return settings
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Sections within sections -> one mapping with dotted keys, tuples as lists: what a file gives back unchanged."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
+    return flat
 
 
-def _store(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, run: Run, config: TrainConfig) -> None:
+def _store(
+    folder: Path, objective: Objective, optimizer: torch.optim.Optimizer, run: Run, identity: Mapping[str, Any]
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+    state = {"module": objective.state_dict(), "optimizer": optimizer.state_dict()}
     with whole_file(folder / STATE) as file:
-        torch.save({**state, "step": run.step, "curve": run.curve, "config": _settings(config)}, file)
+        torch.save({**state, "step": run.step, "curve": run.curve, "config": identity}, file)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *run.curve])
     with whole_file(folder / CURVE) as file:
@@ -208,7 +202,11 @@ def _store(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ru
 
 
 def _restore(
-    path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, config: TrainConfig, resume: bool
+    path: Path,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    identity: Mapping[str, Any],
+    resume: bool,
 ) -> Run | None:
     if not path.exists():
         return None
@@ -217,9 +215,9 @@ def _restore(
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         theirs = state["config"]
-        differing = sorted(key for key, value in _settings(config).items() if theirs.get(key) != value)
+        differing = sorted(key for key in {*identity, *theirs} if theirs.get(key) != identity.get(key))
         if not differing:
-            module.load_state_dict(state["module"])
+            objective.load_state_dict(state["module"])
             optimizer.load_state_dict(state["optimizer"])
         run = Run(state["step"], state["curve"])
     except Exception as error:

@@ -1,9 +1,11 @@
 """The encoder as a whole: sizes, what it may and may not depend on, and its settings."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from smsge.checkpoint import load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
 from smsge.errors import ConfigError
@@ -100,3 +102,24 @@ def test_forget_gates_start_open_and_the_second_bias_is_never_trained():
 def test_settings_that_cannot_be_used_are_named(setting, says):
     with pytest.raises(ConfigError, match=says):
         EncoderConfig(**setting)
+
+
+def test_a_standardised_encoder_sees_z_scores_of_the_frames_it_was_given():
+    torch.manual_seed(3)
+    frames = torch.randn(500, 14, 3, dtype=torch.float64).float() * torch.linspace(0.1, 2, 14)[:, None] + 5
+    encoder = SMSGE(EncoderConfig(layout="casia14", hidden=8, standardised=True))
+    encoder.standardise_by(frames)
+    seen = encoder.nodes(frames)["J"].numpy()
+    centred = frames.numpy() - frames.numpy()[:, :1]
+    expected = (centred - centred.mean(axis=0)) / np.maximum(centred.std(axis=0, ddof=1), 0.01 * centred.std(ddof=1))
+    assert np.abs(seen - expected).max() < 1e-4
+    assert np.abs(seen[:, 1:].std(axis=0) - 1).max() < 0.01
+    assert np.abs(seen[:, 0]).max() == 0
+
+
+def test_standardising_is_kept_with_the_weights_and_counts_no_parameter(tmp_path):
+    plain, encoder = (SMSGE(EncoderConfig(hidden=8, standardised=on)) for on in (False, True))
+    assert encoder.parameter_count() == plain.parameter_count()
+    encoder.standardise_by(torch.randn(50, 14, 3) * 3)
+    save_checkpoint(tmp_path / "e.safetensors", encoder)
+    assert torch.equal(load_checkpoint(tmp_path / "e.safetensors").model.deviation, encoder.deviation)

@@ -1,17 +1,42 @@
 """The self-supervised loss: its subsets, its batching, and that it teaches."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
-from smsge.config import EncoderConfig
+from smsge.config import EncoderConfig, ReconstructionConfig
 from smsge.encoder import SMSGE
-from smsge.reconstruction import Reconstruction, draw_subsets
+from smsge.reconstruction import Reconstruction, SelfSupervision, draw_subsets
+from smsge.training import Batch
 
 CONFIG = EncoderConfig(frames=6, hidden=8, heads=2, width=4)
 
 
 def _generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def _batch(x):
+    numbers = torch.arange(len(x))
+    return Batch(x, torch.zeros_like(numbers), numbers)
+
+
+def _naive_loss(encoder, decoders, x, subsets, pairs):
+    """sum over a of the mean over subsets of the sum over b of mean |x_hat^b - x^b|, one subset after the other."""
+    total = 0.0
+    for subset in subsets:
+        nodes = encoder.nodes(x[:, subset])
+        states = encoder.graph_states(nodes)
+        for a, b in pairs:
+            lstm, (first, _, last) = encoder.recurrence[a], decoders.decoders[a + b]
+            hidden = torch.nn.LSTM.forward(lstm, states[a].flatten(2).transpose(0, 1))[0].numpy()
+            W1, b1, W2, b2 = (p.numpy() for p in (first.weight, first.bias, last.weight, last.bias))
+            rebuilt = np.maximum(hidden @ W1.T + b1, 0) @ W2.T + b2
+            wanted = nodes[b].flatten(2).transpose(0, 1).numpy()
+            total += np.abs(rebuilt - wanted).mean() / len(subsets)
+    return total
 
 
 def test_one_subset_a_length_in_time_order():
@@ -50,7 +75,30 @@ def test_all_subsets_together_are_the_subsets_one_at_a_time():
     alone = [decoders.losses(encoder, x, [subset]) for subset in subsets]
     for scale, loss in together.items():
         torch.testing.assert_close(loss, torch.stack([each[scale] for each in alone]).mean())
-    torch.testing.assert_close(decoders.loss(encoder, x, _generator(), 4), sum(together.values()))
+    objective = SelfSupervision(encoder, ReconstructionConfig(subset_lengths=4))
+    objective.reconstruction = decoders
+    torch.testing.assert_close(objective.loss(_batch(x), _generator()), sum(together.values()))
+
+
+ABLATIONS = {
+    "the paper's": (CONFIG, ReconstructionConfig(), ["II", "IJ", "IP", "IB", "JJ", "JP", "JB", "PP", "PB", "BB"]),
+    "own targets": (CONFIG, ReconstructionConfig(targets="own"), ["II", "JJ", "PP", "BB"]),
+    "full sequence": (CONFIG, ReconstructionConfig(subsequences="full", targets="own"), ["II", "JJ", "PP", "BB"]),
+    "two scales": (replace(CONFIG, scales=("B", "J")), ReconstructionConfig(), ["JJ", "JB", "BB"]),
+    "structure only": (replace(CONFIG, scales=("J",), fusion=0.0), ReconstructionConfig(), ["JJ"]),
+}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+@torch.no_grad()
+def test_the_loss_of_each_ablation_is_its_formula(name):
+    config, settings, pairs = ABLATIONS[name]
+    torch.manual_seed(0)
+    objective, x = SelfSupervision(SMSGE(config), settings), torch.randn(3, 6, 14, 3)
+    assert list(objective.reconstruction.decoders) == pairs
+    subsets = [torch.arange(6)] if settings.subsequences == "full" else draw_subsets(6, _generator(5))
+    expected = _naive_loss(objective.encoder, objective.reconstruction, x, subsets, list(map(tuple, pairs)))
+    assert float(objective.loss(_batch(x), _generator(5))) == pytest.approx(expected, abs=1e-5)
 
 
 def test_ten_decoders_and_the_papers_total():
@@ -64,12 +112,12 @@ def test_ten_decoders_and_the_papers_total():
 
 def test_every_weight_learns_and_the_loss_falls():
     torch.manual_seed(0)
-    encoder, decoders, x = SMSGE(CONFIG), Reconstruction(CONFIG), torch.randn(8, 6, 14, 3)
-    weights = [*encoder.parameters(), *decoders.parameters()]
+    objective, x = SelfSupervision(SMSGE(CONFIG), ReconstructionConfig()), torch.randn(8, 6, 14, 3)
+    weights = list(objective.parameters())
     optimiser, generator, losses = torch.optim.Adam(weights, 2e-2), _generator(), []
     for _ in range(30):
         optimiser.zero_grad()
-        loss = decoders.loss(encoder, x, generator)
+        loss = objective.loss(_batch(x), generator)
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
