@@ -1,16 +1,24 @@
 """Descriptors by hand: the baselines that every table shows beside the encoder.
 
-One sequence in, one vector out, in the sequence's own units (canonical sequences have unit stature, so their lengths
-are proportions). Joints are found by name, so each works for casia14, kinect20 and kinect25.
+Clips or whole tracks in, one vector each out, in the skeletons' own units (canonical ones have unit stature, so their
+lengths are proportions). Joints are found by name, so each works for casia14, kinect20 and kinect25. Everything is
+computed of many clips of one length together; a track is one long clip.
+
+Shapes: N clips of T frames and J joints; F = N * T frames, one after the other.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smsge.canonical import joint
+from smsge.layouts import SkeletonLayout
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
+Descriptor = Callable[[Array, SkeletonLayout], Array]
+"""Clips (N, T, J, 3) of one layout -> (N, D)."""
 
 _SIDES = ("left", "right")
 LENGTH_PERCENTILES = (10, 50, 90)
@@ -18,8 +26,8 @@ ANGLE_PERCENTILES = (5, 25, 50, 75, 95)
 _ANGLES = (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
 
 
-def d13(sequence: SkeletonSequence) -> Array:
-    """The 13 anthropometric numbers of Munaro et al. (2014), built on Barbosa et al. (2012); medians over the track.
+def d13_of(clips: Array, layout: SkeletonLayout) -> Array:
+    """The 13 anthropometric numbers of Munaro et al. (2014), built on Barbosa et al. (2012); medians over each clip.
 
     Heights are vertical, from the lower foot (kinect) or ankle (casia14), with y up. In order: (1) height of the head,
     (2) height of the neck, (3) neck to left shoulder, (4) neck to right shoulder, (5) middle of the torso to right
@@ -27,38 +35,79 @@ def d13(sequence: SkeletonSequence) -> Array:
     mid-hip, (11) hip to hip, (12, 13) torso over right and over left thigh. The neck is kinect20's shoulder centre; the
     middle of the torso is the spine joint, or halfway from neck to mid-hip in casia14.
     """
-    return _median(_thirteen(sequence))
+    return _median(clips, _thirteen(_frames(clips), layout))
 
 
-def d16(sequence: SkeletonSequence) -> Array:
-    """D13 and (14, 15) right and left shin, (16) shoulder to shoulder; medians over the track.
+def d16_of(clips: Array, layout: SkeletonLayout) -> Array:
+    """D13 and (14, 15) right and left shin, (16) shoulder to shoulder; medians over each clip.
 
     The field uses D16 for D13 with three more lengths (Pala et al. 2019); these are the three main ones D13 lacks.
     """
-    shins = [_distance(sequence, f"{side} knee", f"{side} ankle") for side in ("right", "left")]
-    return _median([*_thirteen(sequence), *shins, _distance(sequence, "left shoulder", "right shoulder")])
+    frames = _frames(clips)
+    shins = [_distance(frames, layout, f"{side} knee", f"{side} ankle") for side in ("right", "left")]
+    shoulders = _distance(frames, layout, "left shoulder", "right shoulder")
+    return _median(clips, [*_thirteen(frames, layout), *shins, shoulders])
+
+
+def bone_lengths_of(clips: Array, layout: SkeletonLayout) -> Array:
+    """Median length of every bone of the layout, in the layout's order; (N, bones)."""
+    return np.asarray(np.median(_bones(clips, layout), axis=1))
+
+
+def posture_statistics_of(clips: Array, layout: SkeletonLayout) -> Array:
+    """How long the bones are and how the joints bend, over a clip: percentiles 10, 50, 90 of every bone's length, bone
+    by bone, then percentiles 5, 25, 50, 75, 95 of the 8 `joint_angles`, angle by angle; (N, 3 bones + 40)."""
+    angles = _angles(_frames(clips), layout).reshape(*clips.shape[:2], -1)
+    parts = ((_bones(clips, layout), LENGTH_PERCENTILES), (angles, ANGLE_PERCENTILES))
+    values = [np.moveaxis(np.percentile(x, percentiles, axis=1), 0, -1) for x, percentiles in parts]
+    return np.concatenate([value.reshape(len(clips), -1) for value in values], axis=1)
+
+
+DESCRIPTORS: dict[str, Descriptor] = {
+    "D13": d13_of,
+    "D16": d16_of,
+    "bone lengths": bone_lengths_of,
+    "posture statistics": posture_statistics_of,
+}
+"""The baselines, in the order of their rows."""
+
+
+def d13(sequence: SkeletonSequence) -> Array:
+    """`d13_of` a whole track; (13,)."""
+    return _whole(d13_of, sequence)
+
+
+def d16(sequence: SkeletonSequence) -> Array:
+    """`d16_of` a whole track; (16,)."""
+    return _whole(d16_of, sequence)
 
 
 def bone_lengths(sequence: SkeletonSequence) -> Array:
-    """Median length of every bone of the layout, in the layout's order; (bones,)."""
-    return np.asarray(np.median(_bones(sequence), axis=0))
+    """`bone_lengths_of` a whole track; (bones,)."""
+    return _whole(bone_lengths_of, sequence)
 
 
 def posture_statistics(sequence: SkeletonSequence) -> Array:
-    """How long the bones are and how the joints bend, over a track: percentiles 10, 50, 90 of every bone's length, bone
-    by bone, then percentiles 5, 25, 50, 75, 95 of the 8 `joint_angles`, angle by angle; (3 bones + 40,)."""
-    lengths = np.percentile(_bones(sequence), LENGTH_PERCENTILES, axis=0).T
-    angles = np.percentile(joint_angles(sequence), ANGLE_PERCENTILES, axis=0).T
-    return np.concatenate([lengths.ravel(), angles.ravel()])
+    """`posture_statistics_of` a whole track; (3 bones + 40,)."""
+    return _whole(posture_statistics_of, sequence)
 
 
 def joint_angles(sequence: SkeletonSequence) -> Array:
     """(T, 8) radians in [0, pi]; left then right of: elbow (shoulder-elbow-wrist), knee (hip-knee-ankle), shoulder
     (upper arm against the trunk, mid-hip seen from the neck), hip (thigh against the trunk, likewise). A straight
     elbow or knee is pi; an arm or thigh that hangs along the trunk is 0."""
+    return _angles(sequence.joints, sequence.layout)
+
+
+def _whole(descriptor: Descriptor, sequence: SkeletonSequence) -> Array:
+    return np.asarray(descriptor(sequence.joints[None], sequence.layout)[0])
+
+
+def _angles(frames: Array, layout: SkeletonLayout) -> Array:
+    """(F, 8): `joint_angles`."""
 
     def at(name: str) -> Array:
-        return joint(sequence.joints, sequence.layout, name)
+        return joint(frames, layout, name)
 
     bends = [
         _angle(at(f"{side} {a}") - at(f"{side} {b}"), at(f"{side} {c}") - at(f"{side} {b}"))
@@ -74,53 +123,60 @@ def joint_angles(sequence: SkeletonSequence) -> Array:
     return np.stack(bends + limbs, axis=1)
 
 
-def _thirteen(sequence: SkeletonSequence) -> list[Array]:
-    """D13 of every frame: 13 arrays of (T,)."""
-    joints, layout = sequence.joints, sequence.layout
+def _thirteen(frames: Array, layout: SkeletonLayout) -> list[Array]:
+    """D13 of every frame: 13 arrays of (F,)."""
+
+    def at(name: str) -> Array:
+        return joint(frames, layout, name)
+
+    def distance(a: str, b: str) -> Array:
+        return _distance(frames, layout, a, b)
+
     foot = "foot" if "left foot" in layout.index else "ankle"
-    ground = np.minimum(*(joint(joints, layout, f"{side} {foot}")[:, 1] for side in _SIDES))
+    ground = np.minimum(*(at(f"{side} {foot}")[:, 1] for side in _SIDES))
     middle = next((name for name in ("spine", "spine mid") if name in layout.index), None)
-    centre = (
-        joint(joints, layout, middle)
-        if middle
-        else (joint(joints, layout, "neck") + joint(joints, layout, "mid hip")) / 2
-    )
+    centre = at(middle) if middle else (at("neck") + at("mid hip")) / 2
     arms = [
-        _distance(sequence, f"{side} shoulder", f"{side} elbow") + _distance(sequence, f"{side} elbow", f"{side} wrist")
+        distance(f"{side} shoulder", f"{side} elbow") + distance(f"{side} elbow", f"{side} wrist")
         for side in ("right", "left")
     ]
-    thighs = [_distance(sequence, f"{side} hip", f"{side} knee") for side in ("right", "left")]
-    torso = _distance(sequence, "neck", "mid hip")
+    thighs = [distance(f"{side} hip", f"{side} knee") for side in ("right", "left")]
+    torso = distance("neck", "mid hip")
     return [
-        joint(joints, layout, "head")[:, 1] - ground,
-        joint(joints, layout, "neck")[:, 1] - ground,
-        _distance(sequence, "neck", "left shoulder"),
-        _distance(sequence, "neck", "right shoulder"),
-        np.asarray(np.linalg.norm(joint(joints, layout, "right shoulder") - centre, axis=1)),
+        at("head")[:, 1] - ground,
+        at("neck")[:, 1] - ground,
+        distance("neck", "left shoulder"),
+        distance("neck", "right shoulder"),
+        np.asarray(np.linalg.norm(at("right shoulder") - centre, axis=1)),
         *arms,
         *thighs,
         torso,
-        _distance(sequence, "left hip", "right hip"),
+        distance("left hip", "right hip"),
         *(torso / np.maximum(thigh, 1e-9) for thigh in thighs),
     ]
 
 
-def _distance(sequence: SkeletonSequence, a: str, b: str) -> Array:
-    joints, layout = sequence.joints, sequence.layout
-    return np.asarray(np.linalg.norm(joint(joints, layout, a) - joint(joints, layout, b), axis=1))
+def _frames(clips: Array) -> Array:
+    """(N, T, J, 3) -> (F, J, 3)."""
+    return clips.reshape(-1, *clips.shape[2:])
 
 
-def _bones(sequence: SkeletonSequence) -> Array:
-    """(T, bones) lengths."""
-    a, b = np.array(sequence.layout.bones).T
-    return np.asarray(np.linalg.norm(sequence.joints[:, a] - sequence.joints[:, b], axis=2))
+def _distance(frames: Array, layout: SkeletonLayout, a: str, b: str) -> Array:
+    return np.asarray(np.linalg.norm(joint(frames, layout, a) - joint(frames, layout, b), axis=1))
+
+
+def _bones(clips: Array, layout: SkeletonLayout) -> Array:
+    """(N, T, bones) lengths."""
+    a, b = np.array(layout.bones).T
+    return np.asarray(np.linalg.norm(clips[:, :, a] - clips[:, :, b], axis=3))
 
 
 def _angle(a: Array, b: Array) -> Array:
-    """(T, 3), (T, 3) -> (T,): the angle between them; pi/2 where one has no length."""
+    """(F, 3), (F, 3) -> (F,): the angle between them; pi/2 where one has no length."""
     norm = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return np.asarray(np.arccos(np.clip((a * b).sum(axis=1) / np.maximum(norm, 1e-12), -1, 1)))
 
 
-def _median(per_frame: list[Array]) -> Array:
-    return np.asarray(np.median(np.stack(per_frame), axis=1))
+def _median(clips: Array, per_frame: list[Array]) -> Array:
+    """Numbers of every frame, D arrays of (F,) -> (N, D) medians over each clip."""
+    return np.asarray(np.median(np.stack(per_frame, axis=1).reshape(*clips.shape[:2], -1), axis=1))

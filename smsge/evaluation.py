@@ -1,158 +1,208 @@
-"""Whole-walk direct matching: the encoder's row of the table, and the rows of the descriptors by hand beside it.
+"""Direct matching of a split's probes against its gallery: one row of figures for each way of describing them."""
 
-python -m smsge.evaluation --data KGBD --weights encoder.safetensors [--people 133-164] [--statistics 1-120]
-"""
-
-import argparse
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from smsge.checkpoint import load_checkpoint
-from smsge.config import parse_people
-from smsge.datasets.kgbd import read_kgbd
-from smsge.descriptors import bone_lengths, d13, d16, posture_statistics
-from smsge.encoder import SMSGE
-from smsge.errors import DatasetError, UserError
-from smsge.matching import Retrieval, cosine, euclidean, retrieve, standardise, statistics
+from smsge.errors import DatasetError
+from smsge.fusion import fit_standard, fuse
+from smsge.matching import Matches, Retrieval, Verification, match, standardise, statistics, unit, verify
+from smsge.methods import BY_HAND, HEAD, POSTURE, Method, Way
+from smsge.protocols import Split
+from smsge.samples import Level, Samples
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
-Embedding = Callable[[Sequence[SkeletonSequence]], Array]
-"""Sequences -> (N, D), one row each, not yet standardised."""
+
+STATISTICS = 20_000
+"""Training samples that mean and deviation are taken of, at most."""
+
+SCORES, MAPPED = 100_000, 2_000
+"""Scores of either kind, and vectors, that a picture is drawn from, at most."""
+
+DISCRIMINANTS, FUSED = f"{POSTURE}, discriminants", f"{HEAD} + {POSTURE}"
+"""Rows that tables of tracks end with."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What pictures are drawn from. genuine, impostor: ascending similarities, evenly spaced over all. confusion:
+    (people, people) counts, true identity by the one named first; a probe that was compared with nothing is in none.
+    people: sorted. embedding: (n, D) vectors of gallery and probes as they were compared, evenly spaced over them;
+    embedding_labels: whose each is."""
+
+    genuine: Array
+    impostor: Array
+    confusion: NDArray[np.int64]
+    people: tuple[str, ...]
+    embedding: Array
+    embedding_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way of describing a walk: its name, the size of its vector, and how well it finds people again."""
+    """One way of describing. method: its name; size: numbers in its vector. nauc: micro-averaged area under the ROC
+    over all (clip, identity) scores, of the classifier protocol alone. All figures are shares in 0..1."""
 
-    name: str
+    method: str
     size: int
     retrieval: Retrieval
+    verification: Verification
+    curves: Curves
+    nauc: float | None = None
 
 
-BASELINES: tuple[tuple[str, Callable[[SkeletonSequence], Array]], ...] = (
-    ("D13", d13),
-    ("D16", d16),
-    ("bone lengths", bone_lengths),
-    ("posture statistics", posture_statistics),
-)
+@dataclass(frozen=True)
+class Table:
+    """Rows over the same samples of one split. probes, gallery: how many samples there are (gallery: the training
+    clips, for the classifier); people: how many identities among them."""
+
+    split: str
+    protocol: Literal["matching", "classifier"]
+    level: Level
+    probes: int
+    gallery: int
+    people: int
+    rows: tuple[Row, ...]
 
 
-def embed_walks(
-    encoder: SMSGE, sequences: Sequence[SkeletonSequence], frames: int | None = None, stride: int = 5, batch: int = 256
-) -> Array:
-    """Sequences -> (N, S * hidden): the mean over a walk's clips of the mean over k of F_k, not normalised.
+@dataclass(frozen=True)
+class Fusion:
+    """Linear discriminants of posture statistics (`smsge.fusion`): their shrinkage and rank; and, where there is a
+    head, the shares of its vector and of them in the cosine of both."""
 
-    frames: length of the clips, the encoder's own if None. Runs where the encoder is. Raises DatasetError, naming the
-    walk, if one is shorter than a clip.
+    shrinkage: float = 0.3
+    rank: int = 80
+    weights: tuple[float, float] = (0.5, 0.5)
+
+
+class _Vectors(NamedTuple):
+    """One way's vectors, of gallery and probes together and of the training part."""
+
+    seen: Array
+    learnt: Array
+
+
+def evaluate(
+    split: Split,
+    methods: Sequence[Method],
+    level: Level,
+    frames: int,
+    fusion: Fusion | None = None,
+) -> Table:
+    """The table of a split: descriptors by hand, then `methods`, all on the same clips or tracks.
+
+    level clip: walks are cut into clips of `frames` frames that do not overlap, each of them a sample. level track: a
+    walk is a sample; descriptors read the whole of it, an encoder clips of `frames` that overlap by half. Samples of a
+    probe's own session never answer it. Where the training part has two people, one of them with two tracks, a table of
+    tracks ends with `DISCRIMINANTS` and, where a method has the row `HEAD`, `FUSED` (fusion None: the usual `Fusion`).
+
+    Mean, deviation and discriminants come from `split.train`, mean and deviation from at most `STATISTICS` samples.
+
+    Raises DatasetError if there is no clip, a track is shorter than one, or the probes and the gallery have nobody or
+    only one person in common.
     """
-    frames = frames or encoder.config.frames
-    device = next(encoder.parameters()).device
-    encoder.eval()
-    rows = []
-    with torch.inference_mode():
-        for sequence in sequences:
-            clips = torch.from_numpy(sequence.windows(frames, stride))
-            if len(clips) == 0:
-                raise DatasetError(f"walk {sequence.session}: {len(sequence)} frames, {frames} are needed for one clip")
-            parts = [encoder.embed(part.to(device)).float().cpu() for part in torch.split(clips, batch)]
-            rows.append(torch.cat(parts).mean(dim=0).numpy())
-    return np.stack(rows)
+    pool = list({id(walk): walk for walk in (*split.gallery, *split.probe)}.values())
+    stride = max(1, frames // 2)
+    samples = Samples.of(pool, level, frames, stride)
+    gallery, probes, learnt_from = (_chosen(samples, part) for part in (split.gallery, split.probe, split.train))
+    learnt_from = learnt_from[evenly(len(learnt_from), STATISTICS)]
+    identities, sessions = samples.identities, samples.sessions
+    others = None  # who is learned from, where they are not all in the pool and so described already
+    if not {id(walk) for walk in split.train} <= {id(walk) for walk in pool}:
+        others = Samples.of(split.train, level, frames, stride).thinned(STATISTICS)
+
+    def row(way: Way, vectors: Array) -> Row:
+        if not len(probes) or not len(gallery):
+            raise DatasetError(f"{split.name}: no probe or no entry of the gallery has {frames} frames without a gap")
+        matches = match(
+            vectors[probes], vectors[gallery], identities[probes], identities[gallery], sessions[probes],
+            sessions[gallery], way.similarity,
+        )  # fmt: skip
+        shown = np.concatenate([gallery, probes])
+        shown = shown[evenly(len(shown), MAPPED)]
+        compared = unit(vectors[shown]) if way.similarity == "cosine" else vectors[shown]
+        return table_row(way.name, matches, identities[probes], identities[gallery], compared, identities[shown])
+
+    rows: list[Row] = []
+    tracks: dict[str, _Vectors] = {}
+    for method in (BY_HAND, *methods):
+        seen = method.vectors(samples)
+        learnt = method.vectors(others) if others is not None else [vectors[learnt_from] for vectors in seen]
+        for way, own, theirs in zip(method.ways, seen, learnt, strict=True):
+            rows.append(row(way, standardise(own, *statistics(theirs)) if way.standardised else own))
+            if level == "track":
+                tracks[way.name] = _Vectors(own, theirs)
+    taught = others.identities if others is not None else identities[learnt_from]
+    if POSTURE in tracks and 1 < len(set(taught)) < len(taught):
+        fusion, posture = fusion or Fusion(), tracks[POSTURE]
+        standard = fit_standard(posture.learnt, taught.tolist(), fusion.shrinkage, fusion.rank)
+        turned = standard(posture.seen)
+        rows.append(row(Way(DISCRIMINANTS, "cosine", standardised=False), turned))
+        if HEAD in tracks:
+            joined = fuse([unit(tracks[HEAD].seen).astype(np.float32), turned], fusion.weights)
+            rows.append(row(Way(FUSED, "cosine", standardised=False), joined))
+    people = len(rows[0].curves.people)
+    return Table(split.name, "matching", level, len(probes), len(gallery), people, tuple(rows))
 
 
-def describe(describer: Callable[[SkeletonSequence], Array]) -> Embedding:
-    """A descriptor of one sequence -> one of many."""
-    return lambda sequences: np.stack([describer(sequence) for sequence in sequences])
+def every_walk_once(split: Split) -> Split:
+    """Gallery and probes as one set in which every walk is a probe once, against all walks but its own session: more
+    probes than one a person, where people are few. Who has one session only is in the gallery alone.
+
+    Raises DatasetError if a session is unknown, or the training part holds any of these walks: then most probes would
+    be walks that something was learned from.
+    """
+    walks = tuple({id(walk): walk for walk in (*split.gallery, *split.probe)}.values())
+    sessions: dict[str, set[str]] = {}
+    for walk in walks:
+        sessions.setdefault(walk.identity, set()).add(walk.session)
+    if any("" in own for own in sessions.values()):
+        raise DatasetError(f"{split.name}: a walk's recording is not known, so a probe could answer itself")
+    if any(walk.session in sessions.get(walk.identity, ()) for walk in split.train):
+        raise DatasetError(f"{split.name}: trains on walks of the gallery; take a protocol that trains on other people")
+    probes = tuple(walk for walk in walks if len(sessions[walk.identity]) > 1)
+    return replace(split, name=f"{split.name}, every walk once", gallery=walks, probe=probes)
 
 
-def evaluate_walks(
-    sequences: Sequence[SkeletonSequence],
-    embed: Embedding,
-    name: str,
-    training: Sequence[SkeletonSequence] = (),
-    similarity: Callable[[Array, Array], Array] = euclidean,
+def table_row(
+    method: str,
+    matches: Matches,
+    probe_ids: NDArray[np.str_],
+    gallery_ids: NDArray[np.str_],
+    embedding: Array,
+    embedding_labels: NDArray[np.str_],
+    nauc: float | None = None,
 ) -> Row:
-    """Each person's last walk is the probe, all their others are in the gallery; Rank-k and mAP.
+    """The row of a comparison; embedding (n, D) and whose it is, at most `MAPPED`, are for the picture.
 
-    Vectors are standardised by mean and deviation over `training`, walks of other people, or over the gallery where
-    there are none. Raises DatasetError if no person has two walks.
+    Raises DatasetError if there is no genuine or no impostor pair.
     """
-    probes, gallery = split_last_walk(sequences)
-    p, g = embed(probes), embed(gallery)
-    mean, std = statistics(embed(training) if training else g)
-    scores = similarity(standardise(p, mean, std), standardise(g, mean, std))
-    retrieval = retrieve(
-        scores,
-        [probe.identity for probe in probes],
-        [entry.identity for entry in gallery],
-        [probe.session for probe in probes],
-        [entry.session for entry in gallery],
-    )
-    return Row(name, p.shape[1], retrieval)
+    if len(matches.genuine) == 0:
+        raise DatasetError("nobody who is asked for is in the gallery with another recording: choose other people")
+    if len(matches.impostor) == 0:
+        raise DatasetError("gallery and probes are all of one person: there is nobody to be told apart from")
+    people = np.union1d(probe_ids, gallery_ids)
+    compared = matches.nearest != ""
+    confusion = np.zeros((len(people), len(people)), np.int64)
+    places = [np.searchsorted(people, names[compared]) for names in (probe_ids, matches.nearest)]
+    np.add.at(confusion, tuple(places), 1)
+    genuine, impostor = (scores[evenly(len(scores), SCORES)] for scores in (matches.genuine, matches.impostor))
+    names, labels = tuple(people.tolist()), tuple(embedding_labels.tolist())
+    curves = Curves(genuine, impostor, confusion, names, embedding, labels)
+    verification = verify(matches.genuine, matches.impostor)
+    return Row(method, embedding.shape[1], matches.retrieval, verification, curves, nauc)
 
 
-def split_last_walk(
-    sequences: Sequence[SkeletonSequence],
-) -> tuple[list[SkeletonSequence], list[SkeletonSequence]]:
-    """(probes, gallery): of each person with two walks or more the last one, in the order given, and the rest. A
-    person with one walk is in the gallery only: someone to be confused with."""
-    walks: dict[str, list[SkeletonSequence]] = {}
-    for sequence in sequences:
-        walks.setdefault(sequence.identity, []).append(sequence)
-    probes = [own[-1] for own in walks.values() if len(own) > 1]
-    if not probes:
-        raise DatasetError("no person has two walks: one is needed as probe and one for the gallery")
-    return probes, [walk for own in walks.values() for walk in (own[:-1] if len(own) > 1 else own)]
+def _chosen(samples: Samples, walks: Sequence[SkeletonSequence]) -> NDArray[np.int64]:
+    """Numbers of the samples that come from these walks."""
+    wanted = {id(walk) for walk in walks}
+    return np.flatnonzero(np.array([id(walk) in wanted for walk in samples.walks])[samples.walk])
 
 
-def evaluate_kgbd(
-    sequences: Sequence[SkeletonSequence], encoder: SMSGE, training: Sequence[SkeletonSequence] = ()
-) -> list[Row]:
-    """The table: four descriptors by hand by Euclidean distance, then the encoder by cosine; see `evaluate_walks`."""
-    rows = [evaluate_walks(sequences, describe(describer), name, training) for name, describer in BASELINES]
-
-    def embed(walks: Sequence[SkeletonSequence]) -> Array:
-        return embed_walks(encoder, walks)
-
-    return [*rows, evaluate_walks(sequences, embed, "SM-SGE", training, cosine)]
-
-
-def format_table(rows: Sequence[Row]) -> str:
-    """Rows as aligned text, in per cent."""
-    lines = [f"{'whole walks':<20}{'size':>6}{'Rank-1':>9}{'Rank-5':>9}{'mAP':>8}"]
-    for row in rows:
-        r = row.retrieval
-        figures = f"{100 * r.rank[1]:>9.1f}{100 * r.rank[5]:>9.1f}{100 * r.mean_ap:>8.1f}"
-        lines.append(f"{row.name:<20}{row.size:>6}{figures}")
-    return "\n".join(lines)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; 0, or 2 after one line on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m smsge.evaluation", description="Whole-walk matching on KGBD.")
-    parser.add_argument("--data", required=True, help="KGBD: the folder of PersonNNN folders, or the .npz")
-    parser.add_argument("--weights", required=True, help="an encoder's .safetensors")
-    parser.add_argument("--people", default="133-164", help="who is searched for (default: %(default)s)")
-    parser.add_argument("--statistics", default="1-120", help="whose walks give mean and deviation; '' for the gallery")
-    parser.add_argument("--fps", type=float, default=15.0, help="skeletons a second (default: %(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        encoder = load_checkpoint(options.weights).model
-        layout, others = encoder.config.layout, parse_people(options.statistics, "statistics")
-        sequences = read_kgbd(options.data, layout, options.fps, parse_people(options.people))
-        training = read_kgbd(options.data, layout, options.fps, others) if others else []
-        table = format_table(evaluate_kgbd(sequences, encoder, training))
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"{table}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of the numbers 0..count-1, evenly spaced."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -5,7 +5,7 @@ import pytest
 from walking_figure import turned, walk
 
 from smsge.canonical import canonicalize
-from smsge.descriptors import bone_lengths, d13, d16, joint_angles, posture_statistics
+from smsge.descriptors import DESCRIPTORS, bone_lengths, d13, d16, joint_angles, posture_statistics
 from smsge.layouts import CASIA14, LAYOUTS, SkeletonLayout
 from smsge.sequence import SkeletonSequence
 
@@ -70,3 +70,15 @@ def test_one_person_is_nearer_to_themselves_than_to_another(layout: SkeletonLayo
     same, again, other = vector(1.0, 0.0), vector(1.0, 2.0), vector(1.15, 0.0)
     assert np.isfinite(same).all()
     assert np.linalg.norm(same - again) < 0.01 * np.linalg.norm(same - other)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_many_clips_together_are_described_as_each_alone(layout: SkeletonLayout) -> None:
+    joints = canonicalize(walk(layout), layout, 15.0)
+    clips = np.stack([joints[start : start + 6] for start in range(0, 80, 7)])
+    alone = {"D13": d13, "D16": d16, "bone lengths": bone_lengths, "posture statistics": posture_statistics}
+    assert list(alone) == list(DESCRIPTORS)
+    for name, describe in DESCRIPTORS.items():
+        expected = [alone[name](SkeletonSequence(clip, layout, 15.0)) for clip in clips]
+        assert describe(clips, layout) == pytest.approx(np.stack(expected), abs=1e-6)
+        assert describe(clips, layout).std(axis=0).max() > 1e-4
