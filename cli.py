@@ -12,9 +12,11 @@ import typer
 
 from cli_call import Call, command
 from cli_gallery import models, people
+from cli_research import research
 from cli_terminal import DONE, NOTHING_DONE, SOME_FAILED, Commands, complain, grid, save_svg
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app.add_typer(research)
 app.add_typer(people, name="gallery")
 app.add_typer(models, name="models")
 
@@ -200,30 +202,6 @@ def extract(
     tracks = [{"track": t.id, "start": t.start, "end": t.end, "frames": len(t)} for t in extraction.tracks]
     document = {"clip": extraction.source, "out": str(out), "frames": extraction.frames, "tracks": tracks}
     call.terminal.answer(grid(f"{out}: {extraction.source}", ("track", "seconds", "frames"), rows), document)
-
-
-@command(app, gallery=False, own_config=True)
-def train(
-    call: Call,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run was stopped.")] = False,
-) -> None:
-    """Train an encoder without labels; --config and --set give the run's own settings, as in configs/train/.
-
-    Example: `reid train --config configs/train/kgbd.yaml --set data=kgbd.npz --resume`
-    """
-    if call.config is None:
-        raise typer.BadParameter("say which run, as in configs/train/kgbd.yaml", param_hint="--config")
-    from pipeline.config import load_config
-    from smsge.config import TrainConfig
-
-    config = load_config(TrainConfig, call.config, call.changes)
-    from smsge.training import train_from_config
-
-    weights = train_from_config(config, resume=resume, progress=call.terminal.progress)
-    call.terminal.answer(
-        f"the encoder is {weights}: calibrate it with `python -m pipeline.calibrate` before you search with it",
-        {"weights": str(weights)},
-    )
 
 
 @command(app, gallery=False)

@@ -12,8 +12,8 @@ from pipeline.settings import EncoderSettings
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import posture_statistics
 from smsge.encoder import SMSGE
-from smsge.evaluation import embed_walks
 from smsge.fusion import Standard, fuse
+from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
@@ -84,13 +84,19 @@ def load_embedder(settings: EncoderSettings | None = None) -> TrackEmbedder:
     Raises CheckpointError (no such weights, damaged, without calibration) and ConfigError (a device that is not there).
     """
     settings = settings or EncoderSettings()
-    path = WEIGHTS / f"{settings.weights}.safetensors"
-    if not settings.weights.isidentifier() or not path.exists():
-        path = Path(settings.weights)
+    path = find_weights(settings.weights)
+    return TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+
+
+def find_weights(wanted: str) -> Path:
+    """A file in smsge/weights by its name without ending, or a path. Raises CheckpointError where there is neither."""
+    path = WEIGHTS / f"{wanted}.safetensors"
+    if not wanted.isidentifier() or not path.exists():
+        path = Path(wanted)
     if not path.exists():
         there = ", ".join(sorted(file.stem for file in WEIGHTS.glob("*.safetensors"))) or "none"
-        raise CheckpointError(f"encoder.weights: {settings.weights} is neither a file nor an encoder here ({there})")
-    return TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+        raise CheckpointError(f"encoder.weights: {wanted} is neither a file nor an encoder here ({there})")
+    return path
 
 
 def pick_device(wanted: str) -> str:
