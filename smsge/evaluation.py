@@ -24,7 +24,7 @@ SCORES, MAPPED = 100_000, 2_000
 """Scores of either kind, and vectors, that a picture is drawn from, at most."""
 
 DISCRIMINANTS, FUSED = f"{POSTURE}, discriminants", f"{HEAD} + {POSTURE}"
-"""Rows that tables of tracks end with."""
+"""Rows that tables end with."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Table:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Linear discriminants of posture statistics (`smsge.fusion`): their shrinkage and rank; and, where there is a
-    head, the shares of its vector and of them in the cosine of both."""
+    """Linear discriminants of posture statistics (`smsge.fusion`): their shrinkage and rank, which folds of KGBD's
+    people 1-132 were best with; and, where there is a head, the shares of its vector and of them in the cosine."""
 
     shrinkage: float = 0.3
     rank: int = 80
@@ -97,8 +97,8 @@ def evaluate(
 
     level clip: walks are cut into clips of `frames` frames that do not overlap, each of them a sample. level track: a
     walk is a sample; descriptors read the whole of it, an encoder clips of `frames` that overlap by half. Samples of a
-    probe's own session never answer it. Where the training part has two people, one of them with two tracks, a table of
-    tracks ends with `DISCRIMINANTS` and, where a method has the row `HEAD`, `FUSED` (fusion None: the usual `Fusion`).
+    probe's own session never answer it. Where the training part has two people, one of them with two samples, the
+    table ends with `DISCRIMINANTS` and, where a method has the row `HEAD`, `FUSED` (fusion None: the usual `Fusion`).
 
     Mean, deviation and discriminants come from `split.train`, mean and deviation from at most `STATISTICS` samples.
 
@@ -128,22 +128,21 @@ def evaluate(
         return table_row(way.name, matches, identities[probes], identities[gallery], compared, identities[shown])
 
     rows: list[Row] = []
-    tracks: dict[str, _Vectors] = {}
+    kept: dict[str, _Vectors] = {}
     for method in (BY_HAND, *methods):
         seen = method.vectors(samples)
         learnt = method.vectors(others) if others is not None else [vectors[learnt_from] for vectors in seen]
         for way, own, theirs in zip(method.ways, seen, learnt, strict=True):
             rows.append(row(way, standardise(own, *statistics(theirs)) if way.standardised else own))
-            if level == "track":
-                tracks[way.name] = _Vectors(own, theirs)
+            kept[way.name] = _Vectors(own, theirs)
     taught = others.identities if others is not None else identities[learnt_from]
-    if POSTURE in tracks and 1 < len(set(taught)) < len(taught):
-        fusion, posture = fusion or Fusion(), tracks[POSTURE]
+    if 1 < len(set(taught)) < len(taught):
+        fusion, posture = fusion or Fusion(), kept[POSTURE]
         standard = fit_standard(posture.learnt, taught.tolist(), fusion.shrinkage, fusion.rank)
         turned = standard(posture.seen)
         rows.append(row(Way(DISCRIMINANTS, "cosine", standardised=False), turned))
-        if HEAD in tracks:
-            joined = fuse([unit(tracks[HEAD].seen).astype(np.float32), turned], fusion.weights)
+        if HEAD in kept:
+            joined = fuse([unit(kept[HEAD].seen).astype(np.float32), turned], fusion.weights)
             rows.append(row(Way(FUSED, "cosine", standardised=False), joined))
     people = len(rows[0].curves.people)
     return Table(split.name, "matching", level, len(probes), len(gallery), people, tuple(rows))

@@ -92,7 +92,7 @@ def test_each_clip_is_a_sample_and_never_answered_by_its_own_walk(split: Split) 
             20 * 45,
         )  # more strangers, no clip of oneself
         assert a.retrieval.mean_ap >= b.retrieval.mean_ap
-    assert [row.method for row in plain.rows] == [*DESCRIPTORS, "SM-SGE"]
+    assert [row.method for row in plain.rows] == [*DESCRIPTORS, "SM-SGE", DISCRIMINANTS]
 
 
 def test_a_constant_finds_nobody_and_a_name_everybody(split: Split) -> None:
@@ -100,7 +100,7 @@ def test_a_constant_finds_nobody_and_a_name_everybody(split: Split) -> None:
         return [np.ones((len(samples), 3)), np.array([[float(name), 1.0] for name in samples.identities])]
 
     method = Method((Way("constant", "cosine"), Way("name", "euclidean")), vectors)
-    constant, name = evaluate(split, [method], "clip", 6).rows[-2:]
+    constant, name, _ = evaluate(split, [method], "clip", 6).rows[-3:]
     assert (constant.retrieval.rank[10], name.retrieval.rank[1], name.retrieval.mean_ap) == (0.0, 1.0, 1.0)
     assert (name.verification.eer, name.verification.tar) == (0.0, 1.0)
 
@@ -109,9 +109,9 @@ def test_a_constant_finds_nobody_and_a_name_everybody(split: Split) -> None:
 def test_the_encoder_is_standardised_and_its_head_is_not(split: Split, level: str) -> None:
     with_head = checkpoint(head=True)
     table = evaluate(split, [encoder_method(with_head, batch=7)], level, 6)  # type: ignore[arg-type]
-    names = ["SM-SGE", "SM-SGE + prototypes", *([DISCRIMINANTS, FUSED] if level == "track" else [])]
+    names = ["SM-SGE", "SM-SGE + prototypes", DISCRIMINANTS, FUSED]
     assert [row.method for row in table.rows[4:]] == names
-    assert [row.size for row in table.rows[4:]] == ([32, 5, 79, 5 + 79] if level == "track" else [32, 5])
+    assert [row.size for row in table.rows[4:]] == [32, 5, 79, 5 + 79]
     head = PrototypeHead(32, 5).eval()
     head.load_state_dict({name.removeprefix("head."): value for name, value in with_head.tensors.items()})
 
