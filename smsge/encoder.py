@@ -14,7 +14,7 @@ from smsge.graphs import scale_graphs
 from smsge.recurrence import Plan, SubsetLSTM
 from smsge.relation import CollaborativeFusion, StructuralRelation
 
-CPU_BLOCK = 512  # frames whose graph states are computed together on a CPU: about what its cache has room for
+CPU_BLOCK = 640  # frames whose graph states are computed together on a CPU: about what its cache has room for
 
 
 class SMSGE(nn.Module):

@@ -14,6 +14,8 @@ from smsge.graphs import scale_graphs
 from smsge.recurrence import Plan
 from smsge.training import Batch, Objective
 
+CPU_BLOCK = 32  # clips that are encoded and rebuilt together on a CPU: more, and they push each other out of its cache
+
 
 def draw_subsets(frames: int, generator: torch.Generator, subset_lengths: int | None = None) -> list[Tensor]:
     """A random subset of k of the f frames, in time order, for each length k.
@@ -51,13 +53,14 @@ class Reconstruction(nn.Module):
         each LSTM together. Shapes: x (B, f, J, 3); subsets: frame numbers in time order, at most f each.
         """
         plan = Plan.of(subsets, x.device)
-        nodes = encoder.nodes(x.transpose(0, 1))  # time first: a gather of frames then copies whole blocks
-        encoded = encoder.encode(encoder.graph_states(nodes), plan)
-        targets = {name: value.flatten(2)[plan.order] for name, value in nodes.items()}  # (E, B, 3 n)
         totals = {name: x.new_zeros(()) for name in self.config.scales}
-        for a, b in self.pairs:
-            error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().sum(dim=(1, 2)) / targets[b][0].numel()
-            totals[a] = totals[a] + (error * plan.weight).sum()
+        for clips in torch.split(x, len(x) if x.is_cuda else CPU_BLOCK):
+            nodes = encoder.nodes(clips.transpose(0, 1))  # time first: a gather of frames then copies whole blocks
+            encoded = encoder.encode(encoder.graph_states(nodes), plan)
+            targets = {name: value.flatten(2)[plan.order] for name, value in nodes.items()}  # (E, B, 3 n)
+            for a, b in self.pairs:
+                error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().sum(dim=(1, 2))
+                totals[a] = totals[a] + (error * plan.weight).sum() / (len(x) * targets[b].shape[2])
         return totals
 
 

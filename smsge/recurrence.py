@@ -41,8 +41,12 @@ class Plan:
     @staticmethod
     def of(subsets: Sequence[Tensor], device: torch.device | None = None) -> "Plan":
         """subsets: long tensors (k,), k >= 1, frame numbers in time order. Tensors of the plan go to `device`."""
+        return Plan.laid_out(subsets, device, share=device is None or device.type != "cuda")
+
+    @staticmethod
+    def laid_out(subsets: Sequence[Tensor], device: torch.device | None, share: bool) -> "Plan":
+        """The plan with shared beginnings or without: `of` knows which of the two the device wants."""
         rows = sorted((tuple(subset.tolist()) for subset in subsets), key=len, reverse=True)
-        alone = device is not None and device.type == "cuda"
         order: list[int] = []
         parent: list[int] = []
         weight: list[float] = []
@@ -52,7 +56,7 @@ class Plan:
             weights: dict[tuple[int, ...], float] = {}  # of the distinct beginnings of t + 1 frames
             for number, row in enumerate(rows):
                 if len(row) > t:
-                    beginning = (number if alone else 0, *row[: t + 1])
+                    beginning = (0 if share else number, *row[: t + 1])
                     weights[beginning] = weights.get(beginning, 0.0) + 1 / (len(rows) * len(row))
             order += [beginning[-1] for beginning in weights]
             parent += [before.get(beginning[:-1], 0) for beginning in weights]
@@ -67,9 +71,9 @@ class SubsetLSTM(nn.LSTM):
     """A 2-layer LSTM with one trained bias a gate, run over the subsets of a plan.
 
     PyTorch has two biases a gate and TensorFlow, the paper's framework, one; only one can matter, so the second is a
-    buffer of zeros that is neither trained, counted nor saved. On CUDA this is cuDNN's fused LSTM. On the CPU, where
-    PyTorch's own LSTM rebuilds every weight's gradient at every step, it is `_LSTMLayer` below, which computes the
-    same numbers in about half the time (benchmarks/encoder.py).
+    buffer of zeros that is neither trained, counted nor saved. On CUDA this is cuDNN's fused LSTM, and for one sequence
+    on the CPU it is oneDNN's. For many subsets on the CPU, where PyTorch's own LSTM rebuilds every weight's gradient
+    at every step and knows no trees, it is `_LSTMLayer` below, which takes a third of the time (benchmarks/encoder.py).
 
     Shapes: frames (f, B, F), time first; plan of E entries -> (E, B, D_h), the second layer's state after each entry.
     """
@@ -92,6 +96,8 @@ class SubsetLSTM(nn.LSTM):
     def over(self, frames: Tensor, plan: Plan) -> Tensor:
         """Run every subset of the plan from a zero state; see the class for the shapes."""
         clips = frames.shape[1]
+        if len(plan.running) == len(plan.order):  # one subset
+            return self(frames[plan.order])[0]  # type: ignore[no-any-return]
         if frames.is_cuda:
             packed = PackedSequence(frames[plan.order].flatten(0, 1), torch.tensor(plan.running) * clips)
             states: PackedSequence = self(packed)[0]
@@ -113,10 +119,11 @@ class _LSTMLayer(torch.autograd.Function):
 
     Savings over the general implementation: an input is projected once however many entries read it; each step,
     forward and back, does all that it has to do with its block of entries while they are in the cache; and of the
-    backward pass only the gradients of the weights and the inputs outlive their step.
+    backward pass only the gradients of the weights and the inputs outlive their step. All in float32 under autocast.
     """
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(
         ctx: Any, x: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor, order: Tensor | None, plan: Plan
     ) -> Tensor:
@@ -143,6 +150,7 @@ class _LSTMLayer(torch.autograd.Function):
         return h
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, w_ih, w_hh, order, gates, h, c = ctx.saved_tensors

@@ -74,25 +74,22 @@ def random_arrays(layout, seed=0, clips=2, frames=4, hidden=5, heads=3, width=4)
     return arrays
 
 
-def compute(layout, arrays):
-    """What sections 2 to 5 make of the arrays, loop by loop, in float64."""
+def compute(layout, arrays, fusion=1.0):
+    """What sections 2 to 5 make of the arrays, loop by loop, in float64; fusion is the paper's lambda."""
     x = arrays["x"] - arrays["x"][:, :, :1]
     clips, frames = x.shape[:2]
-    out, structural = {}, {}
+    out, v = {}, {}
     for s in SCALES:
         groups, adjacency = graph(layout, s)
         out[f"adjacency.{s}"] = adjacency
         out[f"nodes.{s}"] = np.stack([x[:, :, group].mean(axis=2) for group in groups], axis=2)
-        structural[s] = np.array(
-            [[_structural(frame, adjacency, arrays, s) for frame in clip] for clip in out[f"nodes.{s}"]]
-        )
+        v[s] = np.array([[structural(frame, adjacency, arrays, s) for frame in clip] for clip in out[f"nodes.{s}"]])
     for a in SCALES:
-        g = structural[a].copy()
+        g = v[a].copy()
         for b in SCALES[SCALES.index(a) :]:
             for clip in range(clips):
                 for t in range(frames):
-                    C = _softmax(structural[a][clip, t] @ structural[b][clip, t].T)
-                    g[clip, t] += C @ structural[b][clip, t] @ arrays[f"fuse.{a}{b}"]
+                    g[clip, t] += fusion * collaborative(v[a][clip, t], v[b][clip, t])[1] @ arrays[f"fuse.{a}{b}"]
         out[f"graph.{a}"] = g
     prefixes = [
         np.concatenate([_lstm(out[f"graph.{s}"][:, : k + 1], arrays, s)[:, -1] for s in SCALES], axis=-1)
@@ -101,20 +98,37 @@ def compute(layout, arrays):
     out["prefix_embeddings"] = np.stack(prefixes, axis=1)
     subsets = [arrays[key] for key in arrays if key.startswith("subset.")]
     for a in SCALES:
-        losses = []
-        for subset in subsets:
-            h = _lstm(out[f"graph.{a}"][:, subset], arrays, a)
-            loss = 0.0
-            for b in SCALES[SCALES.index(a) :]:
-                W1, b1, W2, b2 = (arrays[f"decode.{a}{b}.{name}"] for name in ("W1", "b1", "W2", "b2"))
-                rebuilt = np.maximum(h @ W1 + b1, 0) @ W2 + b2
-                loss += np.abs(rebuilt - out[f"nodes.{b}"][:, subset].reshape(rebuilt.shape)).mean()
-            losses.append(loss)
-        out[f"loss.{a}"] = np.mean(losses)
+        terms = [rebuilding(out, arrays, a, b, subsets) for b in SCALES[SCALES.index(a) :]]
+        out[f"loss.{a}"] = np.sum(terms)
     return out
 
 
-def _structural(x, adjacency, arrays, s):
+def rebuilding(out, arrays, a, b, subsets):
+    """The mean over the subsets of mean |x_hat^b - x^b|, rebuilt from scale a: one term of L_a."""
+    losses = []
+    for subset in subsets:
+        h = _lstm(out[f"graph.{a}"][:, subset], arrays, a)
+        W1, b1, W2, b2 = (arrays[f"decode.{a}{b}.{name}"] for name in ("W1", "b1", "W2", "b2"))
+        rebuilt = np.maximum(h @ W1 + b1, 0) @ W2 + b2
+        losses.append(np.abs(rebuilt - out[f"nodes.{b}"][:, subset].reshape(rebuilt.shape)).mean())
+    return np.mean(losses)
+
+
+def collaborative(a, b):
+    """(C, r) between the nodes of one frame at two scales: (n_a, d), (n_b, d) -> (n_a, n_b), (n_a, d)."""
+    C = np.zeros((len(a), len(b)))
+    for i in range(len(a)):
+        C[i] = _softmax(np.array([a[i] @ b[j] for j in range(len(b))]))
+    return C, np.array([sum(C[i, j] * b[j] for j in range(len(b))) for i in range(len(a))])
+
+
+def structural(x, adjacency, arrays, s):
+    """v of the nodes (n, 3) of one frame: (n, d)."""
+    return np.mean([_elu(aggregate) for aggregate in aggregates(x, adjacency, arrays, s)], axis=0)
+
+
+def aggregates(x, adjacency, arrays, s):
+    """sum_j A_ij z_j + b_p of every head, before the ELU: P times (n, d)."""
     h = x @ arrays[f"{s}.W_h"] + arrays[f"{s}.b_h"]
     heads = []
     for p in range(len(arrays[f"{s}.W_p"])):
@@ -125,8 +139,12 @@ def _structural(x, adjacency, arrays, s):
             near = [j for j in range(len(z)) if j == i or adjacency[i, j]]
             e = np.array([u @ z[i] + c1 + w @ z[j] + c2 for j in near])
             v[i] = _softmax(np.where(e > 0, e, 0.2 * e)) @ z[near] + bias
-        heads.append(np.where(v > 0, v, np.expm1(v)))
-    return np.mean(heads, axis=0)
+        heads.append(v)
+    return heads
+
+
+def _elu(x):
+    return np.where(x > 0, x, np.expm1(x))
 
 
 def _lstm(g, arrays, s):
@@ -159,11 +177,13 @@ def layout_of(arrays):
     return next(name for name, layout in LAYOUTS.items() if layout.n_joints == arrays["x"].shape[2])
 
 
-def modules(arrays):
+def modules(arrays, fusion=1.0):
     """The encoder and the decoders under test with these weights, all sizes read off the arrays."""
     heads, width = arrays["J.W_p"].shape[:2]
     frames, hidden = arrays["x"].shape[1], arrays["lstm.J.weight_hh_l0"].shape[1]
-    config = EncoderConfig(layout=layout_of(arrays), frames=frames, hidden=hidden, heads=heads, width=width)
+    config = EncoderConfig(
+        layout=layout_of(arrays), frames=frames, hidden=hidden, heads=heads, width=width, fusion=fusion
+    )
     encoder, reconstruction = SMSGE(config), Reconstruction(config)
     weights = {
         f"structure.{s}.{theirs}": arrays[f"{s}.{ours}"] for s in SCALES for ours, theirs in STRUCTURE.items()
@@ -186,9 +206,9 @@ def tensor(array):
     return torch.tensor(np.asarray(array), dtype=torch.float32)
 
 
-def check(arrays, expected):
+def check(arrays, expected, fusion=1.0):
     """The code under test, with the weights of `arrays`, gives every number of `expected` to 1e-4."""
-    encoder, reconstruction = modules(arrays)
+    encoder, reconstruction = modules(arrays, fusion)
     x = tensor(arrays["x"])
     with torch.no_grad():
         nodes = encoder.nodes(x)

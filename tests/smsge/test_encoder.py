@@ -56,6 +56,19 @@ def test_inference_mode_gives_the_same_numbers():
     torch.testing.assert_close(quick, encoder(x))
 
 
+def test_bf16_gives_nearly_the_same_numbers_and_gradients():
+    encoder, x = SMSGE(SMALL), torch.randn(2, 6, 14, 3)
+    expected = encoder.embed(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        quick = encoder.embed(x)
+    assert torch.cosine_similarity(quick, expected).min() > 0.99
+    weights = list(encoder.parameters())
+    ours, theirs = (torch.autograd.grad(value.square().sum(), weights) for value in (quick, expected))
+    assert all(torch.isfinite(gradient).all() for gradient in ours)
+    flat = [torch.cat([gradient.flatten() for gradient in gradients]) for gradients in (ours, theirs)]
+    assert torch.cosine_similarity(*flat, dim=0) > 0.99
+
+
 def _lstm_and_subsets():
     lstm = SubsetLSTM(5, 3).double()
     frames = torch.randn(4, 2, 5, dtype=torch.float64, requires_grad=True)
@@ -65,19 +78,55 @@ def _lstm_and_subsets():
 def test_plan_lays_subsets_out_step_by_step():
     plan = _lstm_and_subsets()[2]
     assert plan.order.tolist() == [0, 1, 2, 1, 3, 3]
+    assert plan.parent.tolist() == [0, 0, 0, 0, 1, 0]
     assert plan.running == (3, 2, 1)
     torch.testing.assert_close(plan.weight, torch.tensor([1 / 9, 1 / 6, 1 / 3, 1 / 9, 1 / 6, 1 / 9]))
 
 
+SHARING = [torch.tensor(subset) for subset in ([0, 2], [1], [0, 2, 3], [1, 2], [0])]
+
+
+def test_subsets_that_begin_alike_share_the_beginning():
+    plan = Plan.of(SHARING)
+    assert plan.order.tolist() == [0, 1, 2, 2, 3]
+    assert plan.parent.tolist() == [0, 0, 0, 1, 0]
+    assert plan.running == (2, 2, 1)
+    weight = [1 / 15 + 1 / 10 + 1 / 5, 1 / 10 + 1 / 5, 1 / 15 + 1 / 10, 1 / 10, 1 / 15]
+    torch.testing.assert_close(plan.weight, torch.tensor(weight))
+
+
+def test_without_sharing_every_subset_has_entries_of_its_own_and_the_same_states():
+    alone, shared, (lstm, frames, _) = Plan.laid_out(SHARING, None, share=False), Plan.of(SHARING), _lstm_and_subsets()
+    assert alone.running == (5, 3, 1)
+    assert alone.order.tolist() == [0, 0, 1, 1, 0, 2, 2, 2, 3]
+    assert alone.parent.tolist() == [0] * 5 + [0, 1, 2] + [0]
+    states = [torch.einsum("ebh,e->bh", lstm.over(frames, plan), plan.weight.double()) for plan in (alone, shared)]
+    torch.testing.assert_close(*states, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_plan_for_cudnn_shares_nothing():
+    assert Plan.of(SHARING, torch.device("cuda")).running == (5, 3, 1)
+
+
 def test_written_out_gradient_is_the_gradient():
     lstm, frames, plan = _lstm_and_subsets()
-    assert torch.autograd.gradcheck(lambda *_: lstm.over(frames, plan), (frames, *lstm.parameters()))
+    for each in (plan, Plan.of(SHARING)):
+        assert torch.autograd.gradcheck(lambda *_, each=each: lstm.over(frames, each), (frames, *lstm.parameters()))
 
 
 def test_the_written_out_lstm_is_the_lstm_of_pytorch():
-    lstm, frames, plan = _lstm_and_subsets()
+    lstm, frames, _ = _lstm_and_subsets()
+    plan = Plan.laid_out(SHARING, None, share=False)
     packed = PackedSequence(frames[plan.order].flatten(0, 1), torch.tensor(plan.running) * 2)
     torch.testing.assert_close(lstm.over(frames, plan).flatten(0, 1), lstm(packed)[0].data)
+
+
+def test_the_lstm_starts_from_xavier():
+    for name, weight in SubsetLSTM(40, 16).named_parameters():
+        if "weight" in name:
+            limit = (6 / sum(weight.shape)) ** 0.5
+            assert 0.95 * limit < weight.abs().max() <= limit
 
 
 def test_forget_gates_start_open_and_the_second_bias_is_never_trained():

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import naive_sge
 import numpy as np
 import pytest
 import torch
 
 from smsge.config import EncoderConfig, ReconstructionConfig
 from smsge.encoder import SMSGE
-from smsge.reconstruction import Reconstruction, SelfSupervision, draw_subsets
+from smsge.reconstruction import CPU_BLOCK, Reconstruction, SelfSupervision, draw_subsets
 from smsge.training import Batch
 
 CONFIG = EncoderConfig(frames=6, hidden=8, heads=2, width=4)
@@ -99,6 +100,41 @@ def test_the_loss_of_each_ablation_is_its_formula(name):
     subsets = [torch.arange(6)] if settings.subsequences == "full" else draw_subsets(6, _generator(5))
     expected = _naive_loss(objective.encoder, objective.reconstruction, x, subsets, list(map(tuple, pairs)))
     assert float(objective.loss(_batch(x), _generator(5))) == pytest.approx(expected, abs=1e-5)
+
+
+@torch.no_grad()
+def test_the_loss_of_many_clips_is_their_mean():
+    encoder, decoders, x = SMSGE(CONFIG), Reconstruction(CONFIG), torch.randn(2 * CPU_BLOCK + 3, 6, 14, 3)
+    subsets = draw_subsets(6, _generator())
+    alone = [decoders.losses(encoder, clip[None], subsets) for clip in x]
+    for scale, loss in decoders.losses(encoder, x, subsets).items():
+        torch.testing.assert_close(loss, torch.stack([each[scale] for each in alone]).mean())
+
+
+@pytest.mark.parametrize("subsets", [[[0, 1, 2, 3]], [[0, 2], [0, 2, 3], [1], [0]], [[3], [3]]])
+@torch.no_grad()
+def test_each_of_the_ten_terms_against_naive_numpy(subsets):
+    arrays = naive_sge.random_arrays("casia14")
+    naive, (encoder, decoders) = naive_sge.compute("casia14", arrays), naive_sge.modules(arrays)
+    pairs, x = decoders.pairs, naive_sge.tensor(arrays["x"])
+    assert pairs == naive_sge.pairs()
+    for a, b in pairs:
+        decoders.pairs = [(a, b)]
+        found = decoders.losses(encoder, x, [torch.tensor(subset) for subset in subsets])
+        expected = naive_sge.rebuilding(naive, arrays, a, b, [np.array(subset) for subset in subsets])
+        assert float(found.pop(a)) == pytest.approx(expected, rel=1e-4)
+        assert not any(found.values())
+
+
+def test_decoders_start_from_xavier_and_zero():
+    decoders = Reconstruction(EncoderConfig(frames=6, hidden=64))
+    sizes = {"I": 81, "J": 42, "P": 30, "B": 15}
+    for pair, (first, _, last) in decoders.decoders.items():
+        for layer, outputs in ((first, 64), (last, sizes[pair[1]])):
+            limit = (6 / (64 + outputs)) ** 0.5
+            assert layer.weight.shape == (outputs, 64)
+            assert 0.95 * limit < layer.weight.abs().max() <= limit
+            assert layer.bias.abs().max() == 0
 
 
 def test_ten_decoders_and_the_papers_total():
