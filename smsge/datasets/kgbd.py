@@ -116,7 +116,7 @@ def _read_archive(path: Path, people: Collection[int] | None) -> Iterator[Walk]:
                     raise DatasetError(f"{path}: {key} must be int16 (T, 20, 3), is {values.dtype} {values.shape}")
                 yield person, walk, values.astype(np.float32) / np.float32(UNITS_A_METRE)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path}: cannot be read as an .npz of KGBD walks ({error}); {_EXPECTED}") from error
+        raise DatasetError(f"{path}: not an .npz of plain arrays, or damaged; {_EXPECTED}") from error
 
 
 def _read_folder(root: Path, people: Collection[int] | None) -> Iterator[Walk]:
