@@ -47,7 +47,7 @@ class Objective(nn.Module):
 
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The scalar mean over the batch's clips. Draws only from `generator`, which lives on the CPU and is the same
-        in every process that has a share of the batch."""
+        in every process that has a share of the batch. Every objective has its own."""
         raise NotImplementedError
 
     def begin_epoch(self, epoch: int, clips: Clips) -> None:
