@@ -72,7 +72,7 @@ class Table:
 @dataclass(frozen=True)
 class Fusion:
     """Linear discriminants of posture statistics (`smsge.fusion`): their shrinkage and rank, which served folds of
-    KGBD's people 1-132 as well as any; where there is a head, the shares of its vector and of them in the cosine too."""
+    KGBD's people 1-132 as well as any; where there is a head, the shares of its vector and of them in the cosine."""
 
     shrinkage: float = 0.3
     rank: int = 80
