@@ -29,6 +29,12 @@ class Walk(StrEnum):
     both = "both"
 
 
+class Skeletons(StrEnum):
+    """Layouts that synthetic skeletons can be written in."""
+
+    kinect20 = "kinect20"
+
+
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import PackageNotFoundError, version
@@ -54,9 +60,20 @@ def root(
 
 
 Clips = Annotated[list[str], typer.Argument(metavar="CLIP", help="Clips, folders, .npz skeletons, webcams, URLs.")]
+Track = Annotated[int | None, typer.Option(min=1, help="Which of several people.", show_default=False)]
 Top = Annotated[int | None, typer.Option(min=1, help="Candidates shown for each track.", show_default=False)]
 Threshold = Annotated[
     float | None, typer.Option(min=-1, max=1, help="Similarity that makes a match.", show_default=False)
+]
+Far = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-4, max=1, metavar="RATE", help="False accept rate: strangers let pass, 0.01 is 1 %.", show_default=False
+    ),
+]
+Rerank = Annotated[
+    bool | None,
+    typer.Option("--rerank/--no-rerank", help="Order candidates by their neighbours too.", show_default=False),
 ]
 Annotate = Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Also draw what was found on the clip.")]
 
@@ -66,7 +83,7 @@ def enroll(
     call: Call,
     clips: Clips,
     name: Annotated[str | None, typer.Option(help="Who it is; default: the clip's name.", show_default=False)] = None,
-    track: Annotated[int | None, typer.Option(min=1, help="Which of several people.", show_default=False)] = None,
+    track: Track = None,
     again: Annotated[bool, typer.Option("--again", help="Even if the gallery holds this clip.")] = False,
     pictures: Annotated[Path, typer.Option(help="Folder for pictures of who is who.")] = Path("."),
 ) -> int:
@@ -105,6 +122,8 @@ def search(
     clips: Clips,
     top: Top = None,
     threshold: Threshold = None,
+    far: Far = None,
+    rerank: Rerank = None,
     annotate: Annotate = None,
 ) -> int:
     """Say who is in clips: for every track the ranked names and a decision.
@@ -127,6 +146,8 @@ def search(
             settings=call.settings,
             top=top,
             threshold=threshold,
+            far=far,
+            rerank=rerank,
             progress=call.terminal.progress,
             embedder=call.embedder,
         ):
@@ -147,6 +168,85 @@ def search(
     return DONE if not failed else SOME_FAILED if done else NOTHING_DONE
 
 
+@command(app, gallery=False)
+def verify(
+    call: Call,
+    a: Annotated[str, typer.Argument(metavar="A", help="A clip, .npz skeletons, a webcam's number or a URL.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    track_a: Track = None,
+    track_b: Track = None,
+    far: Far = None,
+    frr: Annotated[
+        float, typer.Option(min=1e-4, max=1, metavar="RATE", help="False reject rate: people called different.")
+    ] = 0.01,
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", help="A gallery whose own calibration holds.", show_default=False)
+    ] = None,
+) -> None:
+    """Say whether two clips show the same person: same, different or cannot say. Nobody need be enrolled.
+
+    Example: `reid verify monday.mp4 friday.mp4`
+    """
+    from contextlib import nullcontext
+
+    from pipeline import open_gallery, verify
+
+    opened = nullcontext() if gallery is None else open_gallery(gallery, create=False, embedder=call.embedder)
+    with opened as own:
+        result = verify(
+            a,
+            b,
+            track_a=track_a,
+            track_b=track_b,
+            far=far,
+            frr=frr,
+            gallery=own,
+            settings=call.settings,
+            progress=call.terminal.progress,
+            embedder=call.embedder,
+        )
+    call.terminal.answer(result.table(), result.json())
+
+
+@command(app)
+def calibrate(
+    call: Call,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="FOLDER", help="Folders of clips, named after people.", show_default=False),
+    ] = None,
+    far: Far = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Go back to the encoder's own thresholds.")] = False,
+) -> int:
+    """Fit the gallery's thresholds to your own people and cameras: 8 people or more, 2 clips or more of each.
+
+    Example: `reid calibrate people/`, with people/NAME/\\*.mp4
+    """
+    if (folder is None) != reset:
+        raise typer.BadParameter("give a folder of people's folders, or --reset", param_hint="FOLDER")
+    if folder is None:
+        with call.manage_gallery() as gallery:
+            dropped = gallery.uncalibrate()
+        text = f"{call.place} has the encoder's thresholds {'again' if dropped else 'as before'}"
+        call.terminal.answer(text, {"gallery": str(call.place), "reset": dropped})
+        return DONE
+    from pipeline import recalibrate
+
+    with call.open_gallery(create=True) as gallery:
+        result = recalibrate(
+            folder,
+            gallery=gallery,
+            far=far,
+            settings=call.settings,
+            progress=call.terminal.progress,
+            embedder=call.embedder,
+        )
+    for clip, reason in result.left_out:
+        call.terminal.warn(f"{clip} is left out: {reason}")
+    call.terminal.answer(result.table(), result.json())
+    return result.exit_code
+
+
 @command(app)
 def batch(
     call: Call,
@@ -156,6 +256,7 @@ def batch(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that read clips.", show_default=False)] = None,
     top: Top = None,
     threshold: Threshold = None,
+    far: Far = None,
 ) -> int:
     """Enrol from, or search in, every clip below a folder; resumes where it stopped.
 
@@ -171,7 +272,7 @@ def batch(
             gallery=gallery,
             mode="enroll" if enroll else "search",
             workers=workers,
-            settings=with_search(call.settings, top, threshold),
+            settings=with_search(call.settings, top, threshold, far),
             progress=call.terminal.progress,
             embedder=call.embedder,
         )
@@ -207,7 +308,7 @@ def extract(
 @command(app, gallery=False)
 def synthesize(
     call: Call,
-    out: Annotated[Path, typer.Option(help="Folder for the clips.")],
+    out: Annotated[Path, typer.Option(help="Folder for the clips, or .npz for the skeletons.")],
     people: Annotated[int, typer.Option(min=1, help="How many people.")] = 5,
     clips: Annotated[int, typer.Option(min=1, help="Clips of each.")] = 2,
     seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 5.0,
@@ -221,11 +322,28 @@ def synthesize(
     workers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
     truths: Annotated[Path | None, typer.Option(help="Folder for the true joints.", show_default=False)] = None,
     samples: Annotated[bool, typer.Option("--samples", help="The clips of the demo instead.")] = False,
+    skeletons: Annotated[
+        Skeletons | None,
+        typer.Option(
+            help="Skeletons instead of clips, in KGBD's form at 30 a second, for `--dataset kgbd`; of the other "
+            "options, people, clips, seconds and seed matter.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Render walkers with a known body, gait and camera.
+    """Render walkers with a known body, gait and camera, or write their skeletons.
 
     Example: `reid synthesize --out walkers/ --people 20 --clips 3`
     """
+    if skeletons is not None:
+        from pipeline.synthetic.skeleton_file import write_skeletons
+
+        if samples or out.suffix != ".npz":
+            hint = "skeletons are one file: give --out FILE.npz, and no --samples"
+            raise typer.BadParameter(hint, param_hint="--skeletons")
+        walks = write_skeletons(out, people, clips, seed or 0, seconds, call.terminal.progress)
+        call.terminal.answer(f"{len(walks)} walks in {out}", {"out": str(out), "walks": walks})
+        return
     if samples:
         from pipeline.synthetic.samples import SEED, synthesize_samples
 

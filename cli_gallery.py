@@ -127,6 +127,7 @@ def gallery_stats(call: Call) -> None:
         ("templates", found.templates),
         ("clips", found.clips),
         ("encoder", encoder),
+        ("own thresholds", f"of {found.calibrated} people" if found.calibrated else "none, the encoder's hold"),
         ("size", f"{found.size / 1024:.0f} KiB"),
         ("format", found.format),
     ]

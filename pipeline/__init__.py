@@ -3,7 +3,9 @@
     open_gallery(path)       a gallery, made where there is none
     enroll(clips, …)         people of clips -> gallery
     search(clips, …)         people of clips -> ranked names and decisions
+    verify(a, b, …)          two clips -> same, different or cannot say, without a gallery
     batch(folder, out, …)    either, for every clip below a folder, with workers and resume
+    recalibrate(folder, …)   clips of people of your own -> the gallery's own thresholds
     extract(clip, …)         a clip -> the skeletons in it, without a gallery
     load_settings(path, …)   YAML and overrides -> Settings
 
@@ -24,27 +26,33 @@ if TYPE_CHECKING:
     from pipeline.extract import extract
     from pipeline.gallery import Gallery
     from pipeline.opening import open_gallery
+    from pipeline.recalibrate import Recalibration, recalibrate
     from pipeline.search import SearchResult, search, search_each
     from pipeline.settings import Settings
     from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
+    from pipeline.verify import VerifyResult, verify
 
 _HOMES = {
     "BatchResult": "pipeline.batch",
     "EnrollResult": "pipeline.enrolled",
     "Extraction": "pipeline.skeletons",
     "Gallery": "pipeline.gallery",
+    "Recalibration": "pipeline.recalibrate",
     "SearchResult": "pipeline.search",
     "Settings": "pipeline.settings",
     "UserError": "pipeline.errors",
+    "VerifyResult": "pipeline.verify",
     "batch": "pipeline.batch",
     "enroll": "pipeline.enroll",
     "extract": "pipeline.extract",
     "load_settings": "pipeline.config",
     "load_skeletons": "pipeline.skeletons",
     "open_gallery": "pipeline.opening",
+    "recalibrate": "pipeline.recalibrate",
     "save_skeletons": "pipeline.skeletons",
     "search": "pipeline.search",
     "search_each": "pipeline.search",
+    "verify": "pipeline.verify",
 }
 
 __all__ = [
@@ -52,18 +60,22 @@ __all__ = [
     "EnrollResult",
     "Extraction",
     "Gallery",
+    "Recalibration",
     "SearchResult",
     "Settings",
     "UserError",
+    "VerifyResult",
     "batch",
     "enroll",
     "extract",
     "load_settings",
     "load_skeletons",
     "open_gallery",
+    "recalibrate",
     "save_skeletons",
     "search",
     "search_each",
+    "verify",
 ]
 
 

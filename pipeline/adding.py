@@ -9,7 +9,7 @@ from pipeline import keeping
 from pipeline.database import Database, Row
 from pipeline.errors import AlreadyEnrolledError, NameTakenError, WrongEncoderError
 from pipeline.names import clip_label, person_name
-from pipeline.records import ClipSource, EncoderId
+from pipeline.records import Added, ClipSource, EncoderId
 from pipeline.rows import content_hash, encode, now, span, whole
 from pipeline.templates import Template
 
@@ -18,8 +18,13 @@ Entry = tuple[str, Sequence[Template], ClipSource]
 
 
 def add_clip(
-    database: Database, fingerprint: str, entries: Sequence[Entry], again: bool, newcomers: Collection[str] = ()
-) -> int:
+    database: Database,
+    fingerprint: str,
+    entries: Sequence[Entry],
+    again: bool,
+    newcomers: Collection[str] = (),
+    most: int | None = None,
+) -> Added:
     """Add people to the gallery of the encoder with this fingerprint; see `Gallery.add_clip`."""
     named = [(person_name(name), list(templates), source) for name, templates, source in entries]
     contents = [_content(templates, source) for _, templates, source in named]
@@ -44,7 +49,15 @@ def add_clip(
         for person, clip, place, rows in ready:
             for row in rows:
                 keeping.add_template(database, person, clip, place, row)
-    return sum(len(rows) for *_, rows in ready)
+        people = {name: person for (name, _, _), (person, *_) in zip(named, ready, strict=True)}
+        thinned = {name: keeping.thin(database, person, most) for name, person in people.items()}
+        if any(dropped for _, dropped in thinned.values()):
+            keeping.drop_unused(database)
+    return Added(
+        sum(len(rows) for *_, rows in ready),
+        kept={name: kept for name, (kept, _) in thinned.items()},
+        dropped={name: dropped for name, (_, dropped) in thinned.items()},
+    )
 
 
 def _refuse_held(database: Database, content: str, source: ClipSource) -> None:

@@ -29,7 +29,7 @@ from pipeline.ledger import Ledger
 from pipeline.names import printable
 from pipeline.pool import Done, run_tasks, usable_cores
 from pipeline.probes import Reader, Reading, own_embedder
-from pipeline.search import refuse_empty, search_failed, search_reading
+from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
 from pipeline.sources import clip_content, clips_below, placed
 from pipeline.templates import Embedder
@@ -110,8 +110,8 @@ def batch(
     pictures go to `out`/pictures. workers: processes; default one for every two cores. make_read: called once in every
     worker for the function that reads a clip there (a module's function; in tests, or for another decoder).
 
-    Raises VideoError (no clip there), GalleryError, UserError (`out` cannot be written, is in use by another run, or
-    holds a run of another kind).
+    Raises VideoError (no clip there), GalleryError, ConfigError (a rate that no calibration tells), UserError (`out`
+    cannot be written, is in use by another run, or holds a run of another kind).
     """
     folder, out, settings = Path(folder), Path(out), settings or Settings()
     if workers is not None and workers < 1:
@@ -125,6 +125,8 @@ def batch(
     else:
         refuse_read_only(gallery)
     embedder = embedder or own_embedder(settings)
+    if mode == "search":
+        threshold_for(settings, thresholds_in_use(gallery, embedder))  # a wrong rate is told before the work
     with Ledger(out) as ledger:
         run = _Run(folder, out, mode, gallery, settings, embedder)
         _check_same_run(out / SUMMARY, run.identity())
@@ -253,7 +255,7 @@ class _Run:
     ) -> dict[str, Any]:  # fmt: skip
         told = {"clip": name, "content": content, "status": status, "seconds": round(seconds, 3), "error": error}
         if document is None and self.mode == "search":
-            document = search_failed(name, self.embedder, self.settings, error).json()
+            document = search_failed(name, self.gallery, self.embedder, self.settings, error).json()
         document = document or ClipEnrolment(name, error=error).json()
         return {**told, **{key: value for key, value in document.items() if key not in told}}
 

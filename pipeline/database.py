@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged, file_errors, log_of, make_private, may_write, refuse_what_is_no_database
 from pipeline.records import EncoderId
-from pipeline.schema import APPLICATION_ID, SCHEMA, VERSION, is_ours
+from pipeline.schema import APPLICATION_ID, UPGRADES, VERSION, is_ours
 
 PATIENCE = 30.0
 """Seconds to wait for another process to finish writing."""
@@ -116,28 +116,38 @@ class Database:
             with self.transaction():
                 if self._is_blank():  # no other process has made the tables since
                     self._make_tables(create)
-        ((application,),) = self.rows("PRAGMA application_id")
-        ((version,),) = self.rows("PRAGMA user_version")
-        if application != APPLICATION_ID:
-            raise GalleryError(f"{self.path} is the database of another program, not a gallery: name another file")
-        if version != VERSION:
-            raise GalleryError(
-                f"the gallery {self.path} has format {version}, this reid reads format {VERSION}:"
-                " use the version of reid that wrote it"
-            )
-        if not is_ours(self.rows("SELECT type, name, sql FROM sqlite_schema")):
-            raise GalleryError(f"{self.path} has tables that a gallery does not have: name another file")
-
+        with self.snapshot():  # another process may be upgrading it
+            ((application,),) = self.rows("PRAGMA application_id")
+            if application != APPLICATION_ID:
+                raise GalleryError(f"{self.path} is the database of another program, not a gallery: name another file")
+            version = self.format()
+            if version not in UPGRADES:
+                raise GalleryError(
+                    f"the gallery {self.path} has format {version}, this reid reads formats 1 to {VERSION}:"
+                    " use the version of reid that wrote it"
+                )
+            if not is_ours(self.rows("SELECT type, name, sql FROM sqlite_schema"), version):
+                raise GalleryError(f"{self.path} has tables that a gallery does not have: name another file")
         if self.writable:
             self._use_log()
 
     def _make_tables(self, encoder: EncoderId) -> None:
         self.change(f"PRAGMA application_id = {APPLICATION_ID}")
-        self.change(f"PRAGMA user_version = {VERSION}")
-        for statement in SCHEMA:
-            self.change(statement)
+        self.upgrade()
         row = (encoder.fingerprint, encoder.name, encoder.dim)
         self.change("INSERT INTO gallery VALUES (1, ?, ?, ?, 0, 0)", row)
+
+    def format(self) -> int:
+        """The version of the file's layout (see `pipeline.schema`)."""
+        ((version,),) = self.rows("PRAGMA user_version")
+        return int(version)
+
+    def upgrade(self) -> None:
+        """Lay the file out as the present version does; within a transaction."""
+        for version in range(self.format() + 1, VERSION + 1):
+            for statement in UPGRADES[version]:
+                self.change(statement)
+        self.change(f"PRAGMA user_version = {VERSION}")
 
     def _use_log(self) -> None:
         """Turn on the write-ahead log; SQLite does not itself wait for others who turn it on at the same time."""
@@ -154,7 +164,7 @@ class Database:
     def _is_blank(self) -> bool:
         ((application,),) = self.rows("PRAGMA application_id")
         ((tables,),) = self.rows("SELECT count(*) FROM sqlite_schema")
-        return bool(application == 0 and tables == 0)
+        return bool(application == 0 and tables == 0 and self.format() == 0)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
         """Run a statement and give its rows one by one."""

@@ -153,11 +153,12 @@ def enroll_reading(
     pictures: the folder for the who-is-who picture, None for no picture.
     Raises NoUsableTrackError, AlreadyEnrolledError, GalleryError, UserError.
     """
+    settings = settings or Settings()
     extraction = reading.extraction
     name = _usable_name(name)
     held = held_tracks(gallery, extraction.content)
     notes = list(extraction.warnings)
-    usable = reading.usable if track is None else (_chosen(reading, track),)
+    usable = reading.usable if track is None else (reading.chosen(track),)
     if not usable:
         raise NoUsableTrackError(reading.nobody())
     one = track is not None or are_one_person([probe.track for probe in usable])
@@ -168,7 +169,7 @@ def enroll_reading(
         taken = set() if one else {person.name for person in gallery.people()}
         people = {name: usable} if one else _numbered(name, usable, mine, taken)
         try:
-            gallery.add_clip(
+            added = gallery.add_clip(
                 [
                     (person, [probe.template], _source(reading, probe))
                     for person, probes in people.items()
@@ -177,31 +178,27 @@ def enroll_reading(
                 ],
                 again=again or (track is not None and track not in held),
                 newcomers=() if one else people.keys() - set(mine.values()),
+                most=settings.gallery.max_templates,
             )
             break
         except NameTakenError:  # another process took the number since the names were read: count on
             continue
+    notes += [
+        f"{person}: {kept} of {kept + dropped} templates kept, those least alike (gallery.max_templates)"
+        for person, kept in added.kept.items()
+        if (dropped := added.dropped[person])
+    ]
     picture = None
     if len(people) > 1 and pictures is not None:
-        picture, note = _picture(reading, people, pictures, settings or Settings())
+        picture, note = _picture(reading, people, pictures, settings)
         notes += note
     return ClipEnrolment(
         reading.source,
-        people=tuple(_enrolled(person, probes) for person, probes in people.items()),
+        people=tuple(_enrolled(person, probes, added.kept[person]) for person, probes in people.items()),
         refused=tuple((probe.track.id, probe.reason) for probe in reading.probes if probe.reason is not None),
         notes=tuple(notes),
         picture=None if picture is None else str(picture),
     )
-
-
-def _chosen(reading: Reading, track: int) -> Probe:
-    for probe in reading.probes:
-        if probe.track.id == track:
-            if probe.reason is not None:
-                raise NoUsableTrackError(f"track {track} of {reading.source} is {probe.reason}")
-            return probe
-    there = ", ".join(str(probe.track.id) for probe in reading.probes) or "none"
-    raise NoUsableTrackError(f"{reading.source} has no track {track}: there is {there}")
 
 
 def _usable_name(name: str) -> str:
@@ -241,10 +238,11 @@ def _source(reading: Reading, probe: Probe) -> ClipSource:
     return ClipSource(extraction.source, extraction.content, probe.track.id, probe.track.start, probe.track.end)
 
 
-def _enrolled(name: str, probes: Sequence[Probe]) -> Enrolled:
+def _enrolled(name: str, probes: Sequence[Probe], kept: int) -> Enrolled:
     return Enrolled(
         name=name,
         tracks=tuple(probe.track.id for probe in probes),
+        kept=kept,
         seconds=round(sum(probe.track.end - probe.track.start for probe in probes), 3),
         quality=round(max(probe.quality for probe in probes), 4),
     )

@@ -12,10 +12,12 @@ from pipeline.names import printable
 
 @dataclass(frozen=True)
 class Enrolled:
-    """One person added from one clip. tracks: one template was made of each. seconds: in view. quality: the best."""
+    """One person added from one clip. tracks: one template was made of each. kept: templates that the gallery then had
+    of the person, from all clips. seconds: in view. quality: the best."""
 
     name: str
     tracks: tuple[int, ...]
+    kept: int
     seconds: float
     quality: float
 
@@ -25,6 +27,7 @@ class Enrolled:
             "name": self.name,
             "tracks": list(self.tracks),
             "templates": len(self.tracks),
+            "kept": self.kept,
             "seconds": self.seconds,
             "quality": self.quality,
         }

@@ -19,6 +19,7 @@ from pipeline.gallery_file import log_of
 from pipeline.names import person_name
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
+    Added,
     Candidate,
     ClipSource,
     EncoderId,
@@ -28,11 +29,21 @@ from pipeline.records import (
     Stats,
 )
 from pipeline.rows import VECTORS, decode
-from pipeline.schema import VERSION
 from pipeline.templates import Embedder, Template
+from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
 
-__all__ = ["Candidate", "ClipSource", "EncoderId", "Gallery", "Imported", "PersonDetail", "PersonSummary", "Stats"]
+__all__ = [
+    "Added",
+    "Candidate",
+    "ClipSource",
+    "EncoderId",
+    "Gallery",
+    "Imported",
+    "PersonDetail",
+    "PersonSummary",
+    "Stats",
+]
 
 
 class Gallery:
@@ -96,18 +107,51 @@ class Gallery:
         """Whose templates it holds."""
         return keeping.encoder_of(self._database)[0]
 
-    def add(self, name: str, templates: Sequence[Template], source: ClipSource, again: bool = False) -> int:
-        """Enrol one person from one clip; see `add_clip`."""
-        return self.add_clip([(name, templates, source)], again=again)
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """Its own, of the people it is used on; None where it was never calibrated, and the encoder's hold."""
+        with self._database.snapshot():
+            return keeping.thresholds_of(self._database)
 
-    def add_clip(self, entries: Sequence[Entry], again: bool = False, newcomers: Collection[str] = ()) -> int:
-        """Enrol the people of one clip, each as (name, templates, source), in one transaction; how many templates.
+    def calibrate(self, thresholds: Thresholds) -> None:
+        """Keep these as its own, for the encoder it was opened with. Raises WrongEncoderError, GalleryError."""
+        fingerprint = self._own_fingerprint()
+        with self._database.transaction():
+            keeping.require_encoder(self.path, self.encoder, fingerprint, "another one")
+            keeping.keep_thresholds(self._database, thresholds)
+
+    def uncalibrate(self) -> bool:
+        """Drop its own thresholds, so that the encoder's hold; whether there were any."""
+        with self._database.transaction():
+            return keeping.drop_thresholds(self._database)
+
+    def add(
+        self,
+        name: str,
+        templates: Sequence[Template],
+        source: ClipSource,
+        again: bool = False,
+        most: int | None = None,
+    ) -> Added:
+        """Enrol one person from one clip; see `add_clip`."""
+        return self.add_clip([(name, templates, source)], again=again, most=most)
+
+    def add_clip(
+        self,
+        entries: Sequence[Entry],
+        again: bool = False,
+        newcomers: Collection[str] = (),
+        most: int | None = None,
+    ) -> Added:
+        """Enrol the people of one clip, each as (name, templates, source), in one transaction.
 
         A name in the gallery gains templates. again: take a clip that is enrolled already; what a person has from
-        the same track of it is replaced. newcomers: names that nobody may have yet.
+        the same track of it is replaced. newcomers: names that nobody may have yet. most: templates that are kept of
+        each of these people, old and new together, the rest is deleted (`pipeline.diversity`), and so is a clip that
+        nothing is left of; None keeps all.
         Raises AlreadyEnrolledError, NameTakenError, WrongEncoderError, GalleryError; ValueError for unsound templates.
         """
-        return add_clip(self._database, self._own_fingerprint(), entries, again, newcomers)
+        return add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
 
     def holds(self, content: str) -> list[str]:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
@@ -128,11 +172,13 @@ class Gallery:
         with self._database.snapshot():
             people = keeping.summaries(self._database)
             ((clips,),) = self._database.rows("SELECT count(*) FROM clips")
-            encoder = self.encoder
+            encoder, format = self.encoder, self._database.format()
+            thresholds = keeping.thresholds_of(self._database)
         files = (self.path, log_of(self.path))
         size = sum(file.stat().st_size for file in files if file.exists())
         count = sum(person.templates for person in people)
-        return Stats(str(self.path), VERSION, encoder, len(people), count, clips, size, tuple(people))
+        calibrated = 0 if thresholds is None else thresholds.people
+        return Stats(str(self.path), format, encoder, len(people), count, clips, size, calibrated, tuple(people))
 
     def check(self) -> list[str]:
         """What is wrong with the gallery, each in a few words; empty where every page and every row is sound."""
@@ -143,13 +189,18 @@ class Gallery:
                 decode(tuple(row), dim)
             except ValueError as error:
                 found.append(f"template {number}: {error}")
+        try:
+            keeping.thresholds_of(self._database)
+        except GalleryError as error:
+            found.append(str(error))
         return found
 
-    def search(self, embeddings: np.ndarray, top: int) -> list[list[Candidate]]:
+    def search(self, embeddings: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
         """For each probe of `embeddings` (N, D) the `top` people most like it, best first.
 
         A person's similarity is the greatest cosine over their templates; fewer than `top` only where fewer are
-        enrolled. Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
+        enrolled. rerank: order them by k-reciprocal re-ranking (`pipeline.ranking`), their similarities as without.
+        Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
         where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
         """
         fingerprint = self._own_fingerprint()
@@ -165,7 +216,7 @@ class Gallery:
         norms = np.linalg.norm(probes, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or (norms == 0).any():
             raise ValueError("probes must be finite and not zero")
-        return self._ranking.rank(probes / norms, top)
+        return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""

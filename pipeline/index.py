@@ -39,3 +39,7 @@ class FaissIndex:
             index = self._on_gpu
         products, ids = index.search(np.ascontiguousarray(probes, np.float32), k)
         return products, ids
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        """The vectors (n, D) float32 that were added under these ids (n,)."""
+        return np.stack([self._vectors.reconstruct(int(number)) for number in ids])

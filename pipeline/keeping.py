@@ -1,15 +1,20 @@
 """The statements by which people, clips and templates are found in a gallery and added to it; no transactions."""
 
 import difflib
+import json
 import shlex
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.database import Database, Row
+from pipeline.diversity import diverse
 from pipeline.errors import UnknownNameError, WrongEncoderError
 from pipeline.gallery_file import damaged
 from pipeline.names import person_name
 from pipeline.records import EncoderId, PersonSummary, TemplateInfo
 from pipeline.rows import VECTORS
+from pipeline.thresholds import Thresholds
 
 Place = tuple[int, float, float, str]
 """Where in its clip a template was seen: track, start and end in seconds; and when it was added."""
@@ -35,6 +40,28 @@ def require_encoder(path: Path, held: EncoderId, fingerprint: str, name: str) ->
 
 def _called(name: str, fingerprint: str) -> str:
     return f"{name or 'without a name'} ({fingerprint[:8]})"
+
+
+def thresholds_of(database: Database) -> Thresholds | None:
+    """The gallery's own thresholds; None where it was never calibrated. Raises GalleryError where they are unsound."""
+    rows = list(database.rows("SELECT thresholds FROM calibration")) if database.format() > 1 else []
+    if not rows:
+        return None
+    try:
+        return Thresholds.from_json(json.loads(rows[0][0]))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise damaged(database.path, "its thresholds") from error
+
+
+def keep_thresholds(database: Database, thresholds: Thresholds) -> None:
+    """Keep these as the gallery's own, in place of any others."""
+    database.upgrade()
+    database.change("INSERT OR REPLACE INTO calibration VALUES (1, ?)", (json.dumps(thresholds.json()),))
+
+
+def drop_thresholds(database: Database) -> bool:
+    """Forget the gallery's own thresholds; whether there were any."""
+    return database.format() > 1 and database.change("DELETE FROM calibration") > 0
 
 
 def known_person(database: Database, name: str) -> int:
@@ -72,6 +99,21 @@ def add_template(database: Database, person: int, clip: int, place: Place, vecto
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (person, clip, *place, *vectors),
     )
+
+
+def thin(database: Database, person: int, most: int | None) -> tuple[int, int]:
+    """Delete the templates of a person beyond `most` (None: no limit), see `pipeline.diversity`: (kept, deleted)."""
+    rows = list(database.rows("SELECT id, quality, embedding FROM templates WHERE person = ? ORDER BY id", (person,)))
+    if most is None or len(rows) <= most:
+        return len(rows), 0
+    ids, quality, embeddings = zip(*rows, strict=True)
+    if len({len(embedding) for embedding in embeddings}) != 1:
+        raise damaged(database.path, "an embedding of the wrong size")
+    vectors = np.stack([np.frombuffer(embedding, "<f4") for embedding in embeddings])
+    kept = {ids[number] for number in diverse(vectors, np.array(quality), most)}
+    for template in set(ids) - kept:
+        database.change("DELETE FROM templates WHERE id = ?", (template,))
+    return len(kept), len(ids) - len(kept)
 
 
 def drop_unused(database: Database) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, NoUsableTrackError
 from pipeline.normalize import normalize
 from pipeline.quality import Refusal, assess
 from pipeline.settings import Settings
@@ -61,6 +61,16 @@ class Reading:
     def usable(self) -> tuple[Probe, ...]:
         """The probes that can be enrolled or searched."""
         return tuple(probe for probe in self.probes if probe.template is not None)
+
+    def chosen(self, track: int) -> Probe:
+        """The probe of this track. Raises NoUsableTrackError where there is none, or it cannot be used."""
+        for probe in self.probes:
+            if probe.track.id == track:
+                if probe.reason is not None:
+                    raise NoUsableTrackError(f"track {track} of {self.source} is {probe.reason}")
+                return probe
+        there = ", ".join(str(probe.track.id) for probe in self.probes) or "none"
+        raise NoUsableTrackError(f"{self.source} has no track {track}: there is {there}")
 
     def nobody(self) -> str:
         """Why no track is usable, as one line: how much was looked at, and what the best track lacks."""

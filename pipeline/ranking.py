@@ -3,6 +3,7 @@
 The index lives in memory only, so that nothing has to be forgotten from a second place.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,9 @@ from pipeline.gallery_file import damaged
 from pipeline.records import Candidate, EncoderId
 
 BATCH = 4096
+
+POOL = 100
+"""Templates near each probe among which re-ranking looks for neighbours."""
 
 
 class VectorIndex(Protocol):
@@ -27,6 +31,10 @@ class VectorIndex(Protocol):
 
     def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Inner products (n, k), falling, and ids (n, k) of the `k` <= len(self) nearest of each probe (n, D)."""
+        ...
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        """The vectors (n, D) float32 that were added under these ids (n,)."""
         ...
 
 
@@ -51,27 +59,44 @@ class Ranking:
         self._seen: tuple[int, int] | None = None
         self._state: tuple[int, int] | None = None
         self._person: dict[int, int] = {}
-        self._held: list[int] = []
+        self._held: Counter[int] = Counter()
         self._names: dict[int, str] = {}
 
-    def rank(self, probes: np.ndarray, top: int) -> list[list[Candidate]]:
+    def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
         """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
 
         A person's similarity is the greatest cosine over their templates. Exact: as many templates are asked for as
         the `top - 1` people with the most could fill, and one more. Call `update` first.
+
+        rerank: people come in the order of their least k-reciprocal distance (`smsge.reciprocal`) instead, among all of
+        `probes` and the `POOL` templates nearest to each; who has no template there comes after those who have.
         """
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
-        k = min(len(self._index), 1 + sum(self._held[: top - 1]))
-        products, ids = self._index.search(probes, k)
-        return [self._people(*row, top) for row in zip(products.tolist(), ids.tolist(), strict=True)]
+        k = 1 + sum(count for _, count in self._held.most_common(top - 1))
+        products, ids = self._index.search(probes, min(len(self._index), max(k, POOL) if rerank else k))
+        distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
+        rows = zip(products.tolist(), ids.tolist(), distances, strict=True)
+        return [self._people(*row, top) for row in rows]
 
-    def _people(self, products: list[float], ids: list[int], top: int) -> list[Candidate]:
+    def _people(self, products: list[float], ids: list[int], distance: dict[int, float], top: int) -> list[Candidate]:
+        """distance: of templates, where they are re-ranked."""
         best: dict[int, float] = {}
+        apart: dict[int, float] = {}
         for product, template in zip(products, ids, strict=True):
-            best.setdefault(self._person[template], product)
-        found = [Candidate(self._names[person], max(-1.0, min(1.0, cosine))) for person, cosine in best.items()]
-        return sorted(found, key=lambda candidate: (-candidate.similarity, candidate.name))[:top]
+            person = self._person[template]
+            best.setdefault(person, max(-1.0, min(1.0, product)))
+            apart[person] = min(apart.get(person, math.inf), distance.get(template, math.inf))
+        order = sorted(best, key=lambda person: (apart[person], -best[person], self._names[person]))
+        return [Candidate(self._names[person], best[person], self._held[person]) for person in order[:top]]
+
+    def _reranked(self, index: VectorIndex, probes: np.ndarray, ids: np.ndarray) -> list[dict[int, float]]:
+        """For each probe the distances of the templates with these ids, by id."""
+        from smsge.reciprocal import reranked  # here, because SciPy takes a while and few searches need it
+
+        pool = np.unique(ids)
+        distances = reranked(probes, index.vectors(pool))
+        return [dict(zip(pool.tolist(), row, strict=True)) for row in distances.tolist()]
 
     def update(self, encoder: EncoderId, revision: int) -> None:
         """Bring the index in step with the file; call it within a snapshot, with what the gallery's row says there.
@@ -91,7 +116,7 @@ class Ranking:
         self._state = self._seen = None  # until the index is whole again
         self._add_newer(self._index, newest, encoder.dim)
         self._person = person
-        self._held = sorted(Counter(person.values()).values(), reverse=True)
+        self._held = Counter(person.values())
         self._names = {int(row[0]): str(row[1]) for row in self._database.rows("SELECT id, name FROM people")}
         self._state = state
         self._seen = seen

@@ -29,10 +29,22 @@ class ClipSource:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One person of a gallery, ranked against a probe. similarity: cosine, in [-1, 1]."""
+    """One person of a gallery, ranked against a probe. similarity: cosine, in [-1, 1], of the most similar of the
+    person's `templates`."""
 
     name: str
     similarity: float
+    templates: int
+
+
+@dataclass(frozen=True)
+class Added:
+    """What an enrolment did. templates: how many were added. kept, dropped: for everybody who was added to, how many
+    templates the gallery now has, and how many it let go because they were too many."""
+
+    templates: int
+    kept: dict[str, int]
+    dropped: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,8 @@ class PersonDetail:
 
 @dataclass(frozen=True)
 class Stats:
-    """A gallery in figures. size: bytes on disk, with the write-ahead log; format: version of the file's layout."""
+    """A gallery in figures. size: bytes on disk, with the write-ahead log; format: version of the file's layout;
+    calibrated: on how many people its own thresholds were taken, 0 where it has none."""
 
     path: str
     format: int
@@ -83,6 +96,7 @@ class Stats:
     templates: int
     clips: int
     size: int
+    calibrated: int
     per_person: tuple[PersonSummary, ...]
 
 

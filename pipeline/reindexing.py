@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from pipeline import keeping
 from pipeline.database import Database
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged
@@ -16,7 +17,8 @@ BATCH = 256
 
 
 def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress) -> int:
-    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many.
+    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many. The
+    gallery's own thresholds, which were of another encoder's similarities, are dropped.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
     Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors.
@@ -31,6 +33,8 @@ def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress
             vectors.update(batch)
         for template, embedding in vectors.items():
             database.change("UPDATE templates SET embedding = ? WHERE id = ?", (embedding, template))
+        if keeping.encoder_of(database)[0].fingerprint != embedder.fingerprint:
+            keeping.drop_thresholds(database)
         database.change(
             "UPDATE gallery SET fingerprint = ?, encoder = ?, dim = ?, revision = revision + 1",
             (embedder.fingerprint, embedder.name, embedder.dim),

@@ -1,6 +1,7 @@
 """How a gallery's SQLite file is laid out, and how a file is known to be laid out so.
 
-A gallery of another version is refused rather than migrated on opening: a search must never rewrite the file it reads.
+A gallery of an older version is read as it is, and made one of the present version only by the change that needs that:
+a search must never rewrite the file it reads. One of a newer version is refused.
 """
 
 from collections.abc import Iterable
@@ -8,11 +9,11 @@ from collections.abc import Iterable
 APPLICATION_ID = 0x52654964
 """`PRAGMA application_id`: "ReId" in ASCII; tells a gallery from any other application's SQLite file."""
 
-VERSION = 1
-"""`PRAGMA user_version`: raised whenever a file of the version before cannot be read as it is."""
+VERSION = 2
+"""`PRAGMA user_version`: raised whenever a program of the version before could not read the file as it is."""
 
 # AUTOINCREMENT: ids are never used twice, so a template that an index holds is either still that template or gone.
-SCHEMA = (
+_FIRST = (
     """CREATE TABLE gallery (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     fingerprint TEXT NOT NULL,
@@ -51,6 +52,14 @@ SCHEMA = (
     "CREATE INDEX templates_by_clip ON templates (clip)",
 )
 
+_CALIBRATION = """CREATE TABLE calibration (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    thresholds TEXT NOT NULL
+) STRICT"""
+
+UPGRADES = {1: _FIRST, 2: (_CALIBRATION,)}
+"""The statements that make a file of each version of one of the version before; of an empty one for the first."""
+
 # What SQLite itself adds to the statements above.
 _IMPLIED = {
     ("table", "sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)"),
@@ -59,10 +68,11 @@ _IMPLIED = {
 }
 
 
-def is_ours(entries: Iterable[tuple[str, str, str | None]]) -> bool:
-    """Whether `entries`, the (type, name, sql) rows of sqlite_schema, are exactly those of `SCHEMA`.
+def is_ours(entries: Iterable[tuple[str, str, str | None]], version: int) -> bool:
+    """Whether `entries`, the (type, name, sql) rows of sqlite_schema, are exactly those of a gallery of this version.
 
     Exactly, so that no trigger, view or generated column of a file from elsewhere is ever run.
     """
     found = {(kind, name, sql) for kind, name, sql in entries}
-    return {sql for _, _, sql in found - _IMPLIED} == set(SCHEMA) and found >= _IMPLIED
+    ours = {statement for number in range(1, version + 1) for statement in UPGRADES[number]}
+    return {sql for _, _, sql in found - _IMPLIED} == ours and found >= _IMPLIED

@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.skeletons import Extraction
 from pipeline.sources import expand
 from pipeline.templates import Embedder
+from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
 from pipeline.video import shown
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One candidate: rank 1, 2 …; similarity is the cosine, in [-1, 1], of the person's most similar template."""
+    """One candidate: rank 1, 2 …; similarity is the cosine, in [-1, 1], of the most similar of the person's
+    `templates`."""
 
     rank: int
     name: str
     similarity: float
+    templates: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Match:
     start, end: seconds. frames: in which the person was seen. quality: in [0, 1]. decision: match, unknown or refused.
     reason: why it is refused, else None. name: who it is, None unless it is a match. similarity: of the best candidate,
     None where it is refused. candidates: ranked, empty where it is refused. box: x0, y0, x1, y1 in pixels, halfway
-    through the track.
+    through the track. threshold: from which the best candidate is a match, which rises with that person's templates;
+    None where there is no candidate.
     """
 
     track: int
@@ -54,16 +58,17 @@ class Match:
     similarity: float | None
     candidates: tuple[Ranked, ...]
     box: tuple[float, float, float, float]
+    threshold: float | None = None
 
     def json(self) -> dict[str, Any]:
         """The entry of `tracks` in docs/json.md."""
-        ranked = [{"rank": c.rank, "name": c.name, "similarity": c.similarity} for c in self.candidates]
-        return {**vars(self), "candidates": ranked, "box": list(self.box)}
+        return {**vars(self), "candidates": [vars(ranked) for ranked in self.candidates], "box": list(self.box)}
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What one clip came to. encoder: its name. threshold: the similarity from which a track is a match.
+    """What one clip came to. encoder: its name. threshold: the similarity from which a person enrolled with one
+    template is a match; `Match.threshold` is the one applied.
 
     note: one line for the user where no track was usable. warnings: of the footage. error: why the clip could not be
     read (then `tracks` is empty). extraction: the landmarks, to draw on the clip; None where it could not be read.
@@ -96,7 +101,7 @@ class SearchResult:
                     str(ranked.rank),
                     ranked.name,
                     f"{ranked.similarity:+.3f}",
-                    f"{self.threshold:+.3f}" if first else "",
+                    f"{match.threshold:+.3f}" if first and match.threshold is not None else "",
                     match.decision if first else "",
                     style="bold" if first and match.decision == "match" else None,
                 )
@@ -125,6 +130,8 @@ def search(
     settings: Settings | None = None,
     top: int | None = None,
     threshold: float | None = None,
+    far: float | None = None,
+    rerank: bool | None = None,
     progress: Progress = silent,
     pose: "PoseEstimator | None" = None,
     embedder: Embedder | None = None,
@@ -132,8 +139,8 @@ def search(
     """Look for everybody in `sources` in `gallery`; one result a clip, in order. Arguments as for `search_each`."""
     return list(
         search_each(
-            sources, gallery=gallery, settings=settings, top=top, threshold=threshold, progress=progress, pose=pose,
-            embedder=embedder,
+            sources, gallery=gallery, settings=settings, top=top, threshold=threshold, far=far, rerank=rerank,
+            progress=progress, pose=pose, embedder=embedder,
         )
     )  # fmt: skip
 
@@ -145,6 +152,8 @@ def search_each(
     settings: Settings | None = None,
     top: int | None = None,
     threshold: float | None = None,
+    far: float | None = None,
+    rerank: bool | None = None,
     progress: Progress = silent,
     pose: "PoseEstimator | None" = None,
     embedder: Embedder | None = None,
@@ -152,20 +161,25 @@ def search_each(
     """Look for everybody in `sources` in `gallery`, giving each clip's result as soon as it is there.
 
     sources: clips, files of skeletons (.npz) or folders of either. top: candidates a track; default `settings`.
-    threshold: similarity from which the best candidate is a match; default `settings`, else the encoder's calibration.
+    threshold: similarity from which the best candidate is a match; default `settings`, else what the calibration of the
+    gallery, or of the encoder where the gallery has none, says of the false accept rate `far` and of how many templates
+    the candidate has. far: default `settings`. rerank: order candidates by k-reciprocal re-ranking among the clip's
+    tracks and the templates near them; the best is then the first, and its cosine decides. Default `settings`.
 
     A clip in which nobody is usable is an answer: its tracks are refused and `note` says so. With one clip, whatever is
     wrong with it is raised; with several it is told in `SearchResult.error` and the others go on.
 
-    Raises GalleryError where nobody is enrolled yet, VideoError, SkeletonFileError, UserError.
+    Raises GalleryError where nobody is enrolled yet, ConfigError for a rate that no calibration tells, VideoError,
+    SkeletonFileError, UserError.
     """
     settings = settings or Settings()
-    settings = with_search(settings, top, threshold)
+    settings = with_search(settings, top, threshold, far, rerank)
     clips = expand([sources] if isinstance(sources, str | Path) else sources)
     if not clips:
         raise UserError("nothing to search: give a clip, a folder of clips or a file of skeletons (.npz)")
     refuse_empty(gallery)
     with Reader(settings, pose, embedder) as reader:
+        threshold_for(settings, thresholds_in_use(gallery, reader.embedder))  # a wrong rate is told before the work
         for number, clip in enumerate(clips):
             progress("searching", number, len(clips))
             try:
@@ -174,16 +188,27 @@ def search_each(
             except (VideoError, SkeletonFileError) as error:
                 if len(clips) == 1:
                     raise
-                yield search_failed(shown(clip.source), reader.embedder, settings, str(error))
+                yield search_failed(shown(clip.source), gallery, reader.embedder, settings, str(error))
         progress("searching", len(clips), len(clips))
 
 
-def with_search(settings: Settings, top: int | None, threshold: float | None) -> Settings:
-    """`settings` with what the call says instead. Raises ConfigError where that is out of range."""
+def with_search(
+    settings: Settings,
+    top: int | None = None,
+    threshold: float | None = None,
+    far: float | None = None,
+    rerank: bool | None = None,
+) -> Settings:
+    """`settings` with what the call says instead; a rate that it gives stands above a threshold of the settings.
+
+    Raises ConfigError where something is out of range.
+    """
     try:
         told = settings.search
         told = told if top is None else replace(told, top=top)
+        told = told if far is None else replace(told, far=far, threshold=None)
         told = told if threshold is None else replace(told, threshold=threshold)
+        told = told if rerank is None else replace(told, rerank=rerank)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return replace(settings, search=told)
@@ -197,43 +222,57 @@ def refuse_empty(gallery: Gallery) -> None:
 
 def search_reading(reading: Reading, gallery: Gallery, embedder: Embedder, settings: Settings) -> SearchResult:
     """The answer for one clip that has been read; what `search_each` does once for every clip."""
-    limit = _threshold(settings, embedder)
+    thresholds = thresholds_in_use(gallery, embedder)
     usable = reading.usable
     ranked: dict[int, tuple[Ranked, ...]] = {}
     if usable:
         vectors = np.stack([probe.template.embedding for probe in usable if probe.template is not None])
-        for probe, found in zip(usable, gallery.search(vectors, settings.search.top), strict=True):
+        answers = gallery.search(vectors, settings.search.top, settings.search.rerank)
+        for probe, found in zip(usable, answers, strict=True):
             ranked[probe.track.id] = tuple(
-                Ranked(rank, candidate.name, round(float(candidate.similarity), 4))
+                Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                 for rank, candidate in enumerate(found, 1)
             )
     extraction = reading.extraction
     return SearchResult(
         reading.source,
         embedder.name,
-        limit,
-        tracks=tuple(_match(probe, ranked.get(probe.track.id, ()), limit) for probe in reading.probes),
+        threshold_for(settings, thresholds),
+        tracks=tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes),
         note=None if usable else f"no usable track: {reading.nobody()}",
         warnings=extraction.warnings,
         extraction=extraction,
     )
 
 
-def search_failed(clip: str, embedder: Embedder, settings: Settings, error: str | None) -> SearchResult:
+def search_failed(
+    clip: str, gallery: Gallery, embedder: Embedder, settings: Settings, error: str | None
+) -> SearchResult:
     """The result of a clip that could not be read."""
-    return SearchResult(clip, embedder.name, _threshold(settings, embedder), error=error)
+    threshold = threshold_for(settings, thresholds_in_use(gallery, embedder))
+    return SearchResult(clip, embedder.name, threshold, error=error)
 
 
-def _threshold(settings: Settings, embedder: Embedder) -> float:
+def thresholds_in_use(gallery: Gallery, embedder: Embedder) -> Thresholds:
+    """The gallery's own where it was calibrated, else the encoder's."""
+    return gallery.thresholds or embedder.thresholds
+
+
+def threshold_for(settings: Settings, thresholds: Thresholds, templates: int = 1) -> float:
+    """The similarity from which somebody with so many templates is a match, to the four digits that are shown.
+
+    Raises ConfigError where the thresholds do not tell it for `search.far`.
+    """
     told = settings.search.threshold
-    return round(float(embedder.threshold if told is None else told), 4)
+    return round(thresholds.at(settings.search.far, templates) if told is None else float(told), 4)
 
 
-def _match(probe: Probe, candidates: tuple[Ranked, ...], threshold: float) -> Match:
+def _match(probe: Probe, candidates: tuple[Ranked, ...], settings: Settings, thresholds: Thresholds) -> Match:
     track = probe.track
     x0, y0, x1, y1 = (round(float(side), 1) for side in track.boxes[len(track) // 2])
     best = candidates[0] if candidates else None
-    is_match = best is not None and best.similarity >= threshold
+    threshold = None if best is None else threshold_for(settings, thresholds, best.templates)
+    is_match = best is not None and threshold is not None and best.similarity >= threshold
     return Match(
         track=track.id,
         start=round(track.start, 3),
@@ -246,4 +285,5 @@ def _match(probe: Probe, candidates: tuple[Ranked, ...], threshold: float) -> Ma
         similarity=None if best is None else best.similarity,
         candidates=candidates,
         box=(x0, y0, x1, y1),
+        threshold=threshold,
     )

@@ -96,15 +96,28 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
-class SearchSettings:
-    """How matches are decided. top: candidates shown; threshold: similarity from which a track is a match, None for
-    the encoder's own calibration."""
+class GallerySettings:
+    """What is kept of a person. max_templates: of more, an enrolment keeps the most diverse."""
 
-    top: int = 5
-    threshold: float | None = None
+    max_templates: int = 16
 
     def __post_init__(self) -> None:
-        _within(self, top=(1, 10000), threshold=(-1, 1))
+        _within(self, max_templates=(1, 10000))
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How matches are decided. top: candidates shown; far: share of strangers that may pass, compared with one enrolled
+    person each; threshold: similarity from which a track is a match, None for what the calibration says of `far`;
+    rerank: order the candidates by k-reciprocal re-ranking."""
+
+    top: int = 5
+    far: float = 0.01
+    threshold: float | None = None
+    rerank: bool = False
+
+    def __post_init__(self) -> None:
+        _within(self, top=(1, 10000), far=(1e-4, 1), threshold=(-1, 1))
 
 
 @dataclass(frozen=True)
@@ -117,4 +130,5 @@ class Settings:
     quality: QualitySettings = field(default_factory=QualitySettings)
     normalize: NormalizeSettings = field(default_factory=NormalizeSettings)
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    gallery: GallerySettings = field(default_factory=GallerySettings)
     search: SearchSettings = field(default_factory=SearchSettings)

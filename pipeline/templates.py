@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
 
 
@@ -31,6 +32,7 @@ class Embedder(Protocol):
     fingerprint: changes whenever the same skeleton would get another embedding. name: for people to read. dim: D.
     frames: the least skeletons, without a break between them, that can be embedded.
     threshold: the similarity from which two templates are held to be of one person (false accept rate 1 %).
+    thresholds: the same for other rates and more templates, as far as the encoder was calibrated for them.
     """
 
     @property
@@ -47,6 +49,9 @@ class Embedder(Protocol):
 
     @property
     def threshold(self) -> float: ...
+
+    @property
+    def thresholds(self) -> Thresholds: ...
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         """Embed N skeletons: (N, D) float32, each row of unit length, row i for `sequences[i]`."""

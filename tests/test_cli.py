@@ -21,6 +21,7 @@ import pipeline.synthetic.synthesize as synthesis
 from pipeline.errors import UserError
 from pipeline.pool import Done
 from pipeline.skeletons import Extraction, save_skeletons
+from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
 
 BATCH = import_module("pipeline.batch")  # by this way, since `pipeline.batch` is the function
@@ -42,6 +43,10 @@ class Widths:
     frames: int = 20
     threshold: float = 0.8
     fps: float = 15.0
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds.single(self.threshold)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -125,13 +130,29 @@ def test_enroll_then_search(enrolled: Shell) -> None:
     (track,) = document["tracks"]
     assert set(track) == {
         *("track", "start", "end", "frames", "quality", "decision", "reason", "name", "similarity", "candidates"),
-        "box",
+        *("box", "threshold"),
     }
     assert (track["decision"], track["name"]) == ("match", "Anna")
     assert [candidate["rank"] for candidate in track["candidates"]] == [1, 2]
     table = enrolled("search", "later.npz").stdout
     assert "Anna" in table
     assert "match" in table
+
+
+def test_reranking_is_an_option_and_a_setting(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(probes: np.ndarray, templates: np.ndarray) -> np.ndarray:
+        return probes @ templates.T
+
+    def order(*words: str) -> list[str]:
+        (track,) = json.loads(enrolled("search", clip, "--json", *words).stdout)["tracks"]
+        return [candidate["name"] for candidate in track["candidates"]]
+
+    monkeypatch.setattr("smsge.reciprocal.reranked", backwards)
+    clip, setting = enrolled.clip("later", ANNA), ["--set", "search.rerank=true"]
+    plain = order()
+    assert len(plain) > 1
+    assert order("--rerank") == order(*setting) == plain[::-1]
+    assert order(*setting, "--no-rerank") == plain
 
 
 def test_a_stranger_is_unknown_and_the_candidates_are_shown(enrolled: Shell) -> None:
@@ -141,6 +162,68 @@ def test_a_stranger_is_unknown_and_the_candidates_are_shown(enrolled: Shell) -> 
     assert len(track["candidates"]) == 1
     lenient = enrolled("search", "stranger.npz", "--json", "--threshold", "-1")
     assert json.loads(lenient.stdout)["tracks"][0]["decision"] == "match"
+
+
+def test_a_false_accept_rate_that_no_calibration_tells_is_refused(enrolled: Shell) -> None:
+    enrolled.clip("footage/one", ANNA)
+    for words in (["search", "footage/one.npz"], ["batch", "footage", "--out", "out"]):
+        one_line(enrolled(*words, "--far", "0.001"), 2, "0.001", "reid calibrate")
+        assert enrolled(*words, "--far", "0").exit_code == 2
+    assert json.loads(enrolled("search", "footage/one.npz", "--far", "0.01", "--json").stdout)["threshold"] == 0.8
+    both = enrolled("search", "footage/one.npz", "--far", "0.01", "--threshold", "0.3", "--json")
+    assert json.loads(both.stdout)["threshold"] == 0.3
+
+
+def test_verify(reid: Shell) -> None:
+    anna, again, ben = reid.clip("anna", ANNA), reid.clip("again", ANNA, seconds=3), reid.clip("ben", BEN)
+    result = reid("verify", anna, again, "--json", gallery=False)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["decision"], told["same_from"], told["different_below"]) == ("same", 0.8, None)
+    table = reid("verify", anna, ben, gallery=False)
+    assert table.exit_code == 0
+    assert "cannot say" in table.stdout
+    assert not (reid.folder / "elsewhere.db").exists()
+    hall = reid.clip("hall", ANNA, BEN)
+    one_line(reid("verify", anna, hall, gallery=False), 2, "2 usable tracks", "--track-b")
+    assert reid("verify", anna, hall, "--track-b", 1, gallery=False).exit_code == 0
+    one_line(reid("verify", anna, reid.clip("blink", ANNA, seconds=0.6), gallery=False), 2, "too short")
+    one_line(reid("verify", anna, "missing.mp4", gallery=False), 2, "missing.mp4")
+    one_line(reid("verify", anna, ben, "--far", "0.001", gallery=False), 2, "0.001")
+    one_line(reid("verify", anna, ben), 2, "no gallery")
+
+
+def test_calibrate(enrolled: Shell) -> None:
+    for number in range(8):
+        for take in range(3):
+            stick = Stick(shoulders=0.3 + 0.02 * number, hips=0.32 - 0.015 * number)
+            enrolled.clip(f"people/p{number}/{take}", stick, seconds=2 + take / 2)
+    result = enrolled("calibrate", "people", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["people"], told["clips"], told["before"]["threshold"]) == (8, 24, 0.8)
+    after = told["after"]["threshold"]
+    assert json.loads(enrolled("search", "anna.npz", "--json").stdout)["threshold"] == after
+    assert json.loads(enrolled("verify", "anna.npz", "ben.npz", "--json").stdout)["same_from"] == after
+    assert json.loads(enrolled("verify", "anna.npz", "ben.npz", "--json", gallery=False).stdout)["same_from"] == 0.8
+    assert json.loads(enrolled("gallery", "stats", "--json").stdout)["calibrated"] == 8
+    enrolled.clip("people/p1/blink", ANNA, seconds=0.6)
+    left = enrolled("calibrate", "people", "--far", "0.1")
+    one_line(left, 1, "blink.npz is left out", "too short")
+    assert "8 people, 24 clips" in left.stdout
+    one_line(enrolled("calibrate", "people", "--far", "0.001"), 2, "0.001 needs 5000")
+    assert json.loads(enrolled("calibrate", "--reset", "--json").stdout)["reset"] is True
+    assert "as before" in enrolled("calibrate", "--reset").stdout
+    assert json.loads(enrolled("search", "anna.npz", "--json").stdout)["threshold"] == 0.8
+
+
+def test_calibrating_on_too_few_people(enrolled: Shell) -> None:
+    for take in range(2):
+        enrolled.clip(f"people/anna/{take}", ANNA, seconds=3 + take)
+    one_line(enrolled("calibrate", "people"), 2, "anna 2", "8 people are needed")
+    one_line(enrolled("calibrate", "nowhere"), 2, "nowhere")
+    for words in ([], ["people", "--reset"]):
+        one_line(enrolled("calibrate", *words), 2, "--reset")
 
 
 def test_several_clips_are_json_lines_and_one_failure_is_exit_1(enrolled: Shell) -> None:
@@ -324,6 +407,14 @@ def test_synthesize(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(result.stdout) == {"out": "walkers", "clips": [str(Path("walkers/clip.mp4"))]}
     assert told == [2, 3, 0, "line", 5.0]
     assert reid("synthesize", "--out", "walkers", "--walk", "sideways").exit_code == 2
+
+
+def test_synthesize_skeletons(reid: Shell) -> None:
+    words = ("synthesize", "--skeletons", "kinect20", "--people", 2, "--clips", 1, "--seconds", 1)
+    result = reid(*words, "--out", "walkers.npz", "--json")
+    assert json.loads(result.stdout) == {"out": "walkers.npz", "walks": ["001_1", "002_1"]}
+    one_line(reid(*words, "--out", "walkers.npz"), 2, "already")
+    one_line(reid(*words, "--out", "walkers"), 2, "FILE.npz")
 
 
 def _here(tasks: Any, make: Any, workers: int) -> Iterator[Done[Any, Any]]:

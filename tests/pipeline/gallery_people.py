@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.gallery import ClipSource, Gallery
 from pipeline.templates import Template
+from pipeline.thresholds import Thresholds
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
@@ -21,6 +22,10 @@ class FakeEmbedder:
     seed: int = 0
     dim: int = DIM
     threshold: float = 0.5
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds.single(self.threshold)
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from pipeline.gallery import Gallery
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
+from pipeline.thresholds import Thresholds
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
 
@@ -29,6 +30,7 @@ class ShoulderEncoder:
     dim = 8
     frames = 20
     threshold = 0.9
+    thresholds = Thresholds.single(threshold)
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         left, right = (sequences[0].layout.index[f"{side} shoulder"] for side in ("left", "right"))

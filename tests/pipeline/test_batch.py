@@ -16,10 +16,11 @@ from scripted import NARROW, WIDE, ScriptedRead, ShoulderEncoder, clip, gallery_
 
 from pipeline.batch import BatchResult, batch
 from pipeline.enroll import enroll
-from pipeline.errors import GalleryError, PoseModelError, UserError, VideoError
+from pipeline.errors import ConfigError, GalleryError, PoseModelError, UserError, VideoError
 from pipeline.ledger import Ledger
 from pipeline.pool import Done
 from pipeline.settings import SearchSettings, Settings
+from pipeline.thresholds import Thresholds
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,6 +96,20 @@ def test_search_resume_and_retry(clips: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (result.clips, result.done, result.resumed, result.exit_code) == (3, 2, 1, 0)
     assert sorted(rows(out)) == ["a.npz", "deep/er/b.npz", "lives.npz"]
     assert run(clips, out).resumed == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_thresholds_are_the_gallerys_own(clips: Path, tmp_path: Path) -> None:
+    with gallery_at(tmp_path / "people.db") as gallery:
+        gallery.calibrate(Thresholds((0.1, 0.05), (1,), ((0.3, 0.4),)))
+    with pytest.raises(ConfigError, match=r"0\.05 is the smallest"):
+        run(clips, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    run(clips, tmp_path / "out", settings=Settings(search=SearchSettings(far=0.05)))
+    assert rows(tmp_path / "out")["a.npz"]["tracks"][0]["threshold"] == 0.4
+    clip(clips / "torn.npz", (NARROW, 0, 3)).write_bytes(b"PK torn")
+    run(clips, tmp_path / "out", settings=Settings(search=SearchSettings(far=0.05)))
+    assert rows(tmp_path / "out")["torn.npz"]["threshold"] == 0.4
 
 
 @pytest.mark.usefixtures("quick")

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.calibrate import FAR, calibrate
 from pipeline.errors import DatasetError
+from pipeline.thresholds import Thresholds
 from smsge.fusion import fuse
 from smsge.matching import pair_scores
 
@@ -32,6 +33,16 @@ def test_the_threshold_lets_the_chosen_share_of_strangers_pass():
     assert (impostor >= done.threshold).mean() > FAR / 2
     assert (genuine >= done.threshold).mean() == pytest.approx(done.report["joined true_accept_rate"], abs=0.02)
     assert done.report["people"] == 10
+
+
+def test_thresholds_for_more_templates_come_with_it():
+    done = calibrate(*described(60, 8))
+    assert done.thresholds.at(FAR) == pytest.approx(done.threshold, abs=1e-5)
+    assert done.thresholds.templates == (1, 2, 4, 8)
+    assert done.thresholds.at(FAR, 4) > done.threshold
+    assert done.thresholds.people == 15
+    few = calibrate(*described(8))
+    assert few.thresholds == Thresholds.single(few.threshold)
 
 
 def test_nothing_is_fitted_to_the_people_of_the_threshold():

@@ -80,8 +80,8 @@ def test_what_is_no_gallery_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_another_version_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    assert "has format 2, this reid reads format 1" in refusal(path)
+        connection.execute("PRAGMA user_version = 3")
+    assert "has format 3, this reid reads formats 1 to 2" in refusal(path)
 
 
 @pytest.mark.parametrize(

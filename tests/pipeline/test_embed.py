@@ -10,6 +10,7 @@ import torch
 from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
+from pipeline.thresholds import Thresholds
 from smsge.checkpoint import load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
@@ -62,6 +63,21 @@ def test_a_track_is_the_mean_over_windows_of_the_mean_over_prefixes(weights: Pat
     with torch.inference_mode():
         slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
     np.testing.assert_allclose(describe(model, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
+
+
+def test_thresholds_come_from_the_file_and_an_older_one_knows_one_rate(weights: Path):
+    old = load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+    assert old.thresholds == Thresholds.single(0.4)
+    saved = load_checkpoint(weights)
+    table = Thresholds((0.1, 0.01), (1, 2), ((0.2, 0.4), (0.3, 0.5)), ((0.1, 0.3),), people=9, pairs=600)
+    for told in (table.json(), table.json() | {"rates": [0.01, 0.1]}):
+        save_checkpoint(weights, saved.model, saved.tensors, saved.metadata | {"thresholds": told})
+        if told == table.json():
+            new = load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+            assert (new.thresholds, new.fingerprint) == (table, old.fingerprint)
+        else:
+            with pytest.raises(CheckpointError, match="no usable calibration"):
+                load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
 
 
 def test_nothing_gives_nothing(weights: Path):

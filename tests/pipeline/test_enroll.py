@@ -18,7 +18,7 @@ from pipeline.errors import (
     VideoError,
 )
 from pipeline.gallery import Gallery
-from pipeline.settings import QualitySettings
+from pipeline.settings import GallerySettings, QualitySettings, Settings
 from pipeline.values import PoseTrack
 
 BOTH = ((NARROW, 0, 4), (WIDE, 1, 5))
@@ -66,6 +66,19 @@ def test_people_never_in_view_together_are_one_who_came_back(flow: Flow) -> None
     assert "unlike" not in result.clips[0].notes[0]
     result = flow.enroll(clip(flow.folder / "mix.npz", (NARROW, 0, 2), (WIDE, 3, 5.5)))
     assert "1 and 2 look unlike" in result.clips[0].notes[0]
+
+
+def test_no_more_templates_are_kept_than_the_settings_say(flow: Flow) -> None:
+    settings = Settings(gallery=GallerySettings(max_templates=2))
+    clips = [clip(flow.folder / f"{n}.npz", (stick, 0, 4)) for n, stick in enumerate((NARROW, WIDE, MIDDLE))]
+    first, second, third = flow.enroll(*clips, name="anna", settings=settings).clips
+    assert [told.people[0].kept for told in (first, second, third)] == [1, 2, 2]
+    assert second.notes == ()
+    assert third.notes == ("anna: 2 of 3 templates kept, those least alike (gallery.max_templates)",)
+    assert third.json()["people"][0]["templates"] == 1
+    assert names(flow.gallery) == {"anna": 2}
+    flow.enroll(clip(flow.folder / "4.npz", *BOTH), name="anna")
+    assert names(flow.gallery) == {"anna": 2, "anna-1": 1, "anna-2": 1}
 
 
 def test_several_people_are_numbered(flow: Flow) -> None:
@@ -223,7 +236,7 @@ def test_results_are_shown_and_saved(flow: Flow) -> None:
     assert told == result.json()
     assert list(told) == ["gallery", "encoder", "clips"]
     assert [list(entry) for entry in told["clips"]] == [["clip", "people", "refused", "notes", "picture", "error"]] * 2
-    assert list(told["clips"][0]["people"][0]) == ["name", "tracks", "templates", "seconds", "quality"]
+    assert list(told["clips"][0]["people"][0]) == ["name", "tracks", "templates", "kept", "seconds", "quality"]
     with pytest.raises(UserError, match="cannot write"):
         result.save(flow.folder / "no" / "where.json")
 

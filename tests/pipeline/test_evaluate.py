@@ -1,12 +1,14 @@
 """Protocols, and the figures of a hand-made case."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.evaluate import _line, load_protocol
+from pipeline.evaluate import Protocol, _line, load_protocol, table
 from pipeline.population import Take
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
@@ -26,6 +28,25 @@ def test_tracks_are_counted_one_by_one_and_clips_by_the_sum_of_their_tracks():
     assert line.rank1 == pytest.approx(1 / 3)
     assert line.clip_rank1 == pytest.approx(1 / 3)  # c1 right; c2 wrong; c3 has no usable track, a miss
     assert (line.tracks, line.clips) == (3, 3)
+    assert line.interval == (0, 0.5)  # where ben is drawn twice, and where ann is
+    assert line.identified == {0.01: 1 / 3, 0.1: 1 / 3}  # only ann's first track is nearer than a stranger's
+
+
+def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
+    gallery, probes = [sequence("ann", "g1")], [sequence("ann", "c1")]
+    line = _line("set", "made up", np.eye(1, 2), np.ones((1, 2)), gallery, probes, [Take("ann", Path("c1"))])
+    assert math.isnan(line.interval[0])
+    other = replace(line, interval=(0.25, 0.75), false_accepts=0.0, true_accepts=0.5)
+    shown = table(Protocol("a title", [], {}), [line, other])
+    assert shown.splitlines() == [
+        "a title",
+        "",
+        "| probes | descriptor | Rank-1 of tracks | 95 % interval | mAP | Rank-1 of clips "
+        "| DIR at 1, 10 % false alarms | false, true accepts |",
+        "|---|---|---|---|---|---|---|---|",
+        "| set | made up | 100.0 (1) | – | 100.0 | 100.0 (1) | – |  |",
+        "| set | made up | 100.0 (1) | 25.0 to 75.0 | 100.0 | 100.0 (1) | – | 0.0, 50.0 |",
+    ]
 
 
 def test_a_protocol_names_people_clips_and_tracks(tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 from gallery_people import DIM, ENCODER, FakeEmbedder, open_gallery, source, template
 
 from pipeline.errors import AlreadyEnrolledError, GalleryError, UnknownNameError, WrongEncoderError
-from pipeline.gallery import ClipSource, Gallery
+from pipeline.gallery import Added, ClipSource, Gallery
 from pipeline.templates import Template
 
 
@@ -23,8 +23,9 @@ def _people(gallery: Gallery) -> list[tuple[str, int, int]]:
 
 def test_what_is_added_is_found_again_later(path: Path) -> None:
     with open_gallery(path) as gallery:
-        assert gallery.add("Anna", [template(1), template(2)], source(1)) == 2
-        assert gallery.add_clip([("Ben", [template(3)], source(2, 1)), ("Cem", [template(4)], source(2, 2))]) == 2
+        assert gallery.add("Anna", [template(1), template(2)], source(1)).templates == 2
+        added = gallery.add_clip([("Ben", [template(3)], source(2, 1)), ("Cem", [template(4)], source(2, 2))])
+        assert added == Added(2, kept={"Ben": 1, "Cem": 1}, dropped={"Ben": 0, "Cem": 0})
     with open_gallery(path, create=False) as gallery:
         assert _people(gallery) == [("Anna", 2, 1), ("Ben", 1, 1), ("Cem", 1, 1)]
         found = gallery.search(np.stack([template(4).embedding, 3 * template(2).embedding]), top=2)
@@ -70,6 +71,79 @@ def test_search_follows_what_this_and_other_processes_change(path: Path) -> None
         assert names(2) == []
         other.add("Cem", [template(3)], source(3))
         assert names(3) == ["Cem"]
+
+
+def test_of_too_many_templates_the_most_diverse_are_kept_and_the_others_are_gone(path: Path) -> None:
+    with open_gallery(path) as gallery, open_gallery(path) as other:
+        gallery.add("Ben", [template(500)], source(500))
+        seen: list[Template] = []
+        for number in range(12):
+            new = [template(2 * number, quality=0.5), template(2 * number + 1, quality=0.9 if number == 2 else 0.4)]
+            other.search(new[0].embedding[None], top=1)  # an index that must follow
+            added = gallery.add("Anna", new, source(number), most=6)
+            seen += new
+            held = min(6, 2 * number + 2)
+            assert added == Added(2, kept={"Anna": held}, dropped={"Anna": 2 if number > 2 else 0})
+            assert len(gallery.show("Anna").templates) == held
+        qualities = [kept.quality for kept in gallery.show("Anna").templates]
+        assert max(qualities) == 0.9  # the best is never let go
+        for searched in (gallery, other):
+            ranked = searched.search(np.stack([walk.embedding for walk in seen]), top=2)
+            similarity = [next(c.similarity for c in found if c.name == "Anna") for found in ranked]
+            kept = np.array(similarity) > 1 - 1e-5
+            assert kept.sum() == 6
+        clips = {kept.content for kept in gallery.show("Anna").templates}
+        assert gallery.stats().clips == len(clips) + 1  # nothing is left of the others
+        assert gallery.check() == []
+    for walk, is_kept in zip(seen, kept, strict=True):
+        for trace in (walk.embedding.tobytes()[:16], walk.skeleton.joints.astype(np.float16).tobytes()[-64:]):
+            assert (trace in _bytes(path.parent)) == is_kept
+
+
+def test_too_many_at_once_are_thinned_within_one_clip(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        gallery.add("Anna", [template(number) for number in range(5)], source(1))  # no limit
+        entries = [("Anna", [template(9)], source(2, 1)), ("Anna", [template(10)], source(2, 2))]
+        assert gallery.add_clip(entries, most=3) == Added(2, kept={"Anna": 3}, dropped={"Anna": 4})
+        assert gallery.add("Anna", [template(11)], source(3), most=1).kept == {"Anna": 1}
+        (only,) = gallery.show("Anna").templates
+        assert gallery.holds(only.content) == ["Anna"]
+        assert gallery.stats().clips == 1
+
+
+def test_reranking_changes_the_order_and_nothing_else(path: Path) -> None:
+    """Angles as in the test of `smsge.reciprocal`: b is a little nearer, a shares the probe's neighbours."""
+
+    def at(degrees: float) -> Template:
+        turned = np.zeros(DIM, np.float32)
+        turned[:2] = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        return Template(turned, 0.5, template(1).skeleton, ENCODER.fingerprint)
+
+    with open_gallery(path) as gallery:
+        gallery.add("a", [at(degrees) for degrees in (-10, -18, -29, -40)], source(1))
+        gallery.add("b", [at(degrees) for degrees in (9, 10.5, 11, 12)], source(2))
+        probe = at(0).embedding[None]
+        plain, reranked = gallery.search(probe, top=2)[0], gallery.search(probe, top=2, rerank=True)[0]
+        assert [found.name for found in plain] == ["b", "a"]
+        assert reranked == plain[::-1]
+        assert gallery.search(probe, top=1, rerank=True) == [reranked[:1]]
+        assert gallery.search(np.zeros((0, DIM)), top=1, rerank=True) == []
+
+
+def test_reranking_one_template_and_people_beyond_the_pool(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_gallery(path) as gallery:
+        gallery.add("only", [template(0)], source(0))
+        ((found,),) = gallery.search(template(0).embedding[None], top=5, rerank=True)
+        assert (found.name, found.similarity) == ("only", pytest.approx(1))
+        for number in range(1, 9):
+            gallery.add(f"p{number}", [template(number), template(100 + number)], source(number))
+        probes = np.stack([template(number).embedding for number in range(9)])
+        plain = gallery.search(probes, top=20)
+        for pool in (1, 5, 100):
+            monkeypatch.setattr("pipeline.ranking.POOL", pool)
+            for before, after in zip(plain, gallery.search(probes, top=20, rerank=True), strict=True):
+                assert set(after) == set(before)
+                assert after[0] == before[0]  # the very same template
 
 
 def test_search_refuses_what_is_no_probe(path: Path) -> None:

@@ -24,6 +24,7 @@ def test_finds_what_a_naive_search_finds() -> None:
     order = np.argsort(-naive, axis=1)[:, :12]
     assert np.array_equal(found, ids[order])
     assert np.allclose(products, np.take_along_axis(naive, order, axis=1), atol=1e-5)
+    assert np.array_equal(index.vectors(ids[[7, 290]]), vectors[[7, 290]])
 
 
 def test_missing_faiss_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
 
@@ -12,6 +13,7 @@ from pipeline.errors import ConfigError, GalleryError, SkeletonFileError, UserEr
 from pipeline.gallery import Gallery
 from pipeline.search import SearchResult, search, search_each
 from pipeline.settings import QualitySettings, SearchSettings, Settings
+from pipeline.thresholds import Thresholds
 
 
 @pytest.fixture
@@ -61,12 +63,14 @@ def test_the_document_is_the_promised_one(gallery: Gallery, tmp_path: Path) -> N
         "similarity",
         "candidates",
         "box",
+        "threshold",
     ]
     assert [list(track) for track in told["tracks"]] == [keys, keys]
     first = told["tracks"][0]
     assert (first["track"], first["start"], first["frames"]) == (1, 1.0, 60)
     assert first["end"] == pytest.approx(1 + 59 / 15, abs=1e-3)
-    assert [list(candidate) for candidate in first["candidates"]] == [["rank", "name", "similarity"]] * 2
+    assert [list(candidate) for candidate in first["candidates"]] == [["rank", "name", "similarity", "templates"]] * 2
+    assert (first["threshold"], told["tracks"][1]["threshold"]) == (0.9, None)
     assert [candidate["rank"] for candidate in first["candidates"]] == [1, 2]
     x0, y0, x1, y1 = first["box"]
     assert x0 < x1
@@ -87,6 +91,61 @@ def test_a_score_at_the_threshold_is_a_match_as_it_is_shown(gallery: Gallery, tm
     for wrong in ({"top": 0}, {"threshold": 1.5}, {"threshold": float("nan")}):
         with pytest.raises(ConfigError):
             find(gallery, middle, **wrong)
+
+
+def test_reranking_orders_candidates_and_the_cosine_of_the_first_decides(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall = clip(tmp_path / "hall.npz", (WIDE, 0, 4), (NARROW, 1, 5))
+    (plain,) = find(gallery, hall)
+    # as if every probe shared the neighbours of nan alone, who was enrolled first
+    monkeypatch.setattr("smsge.reciprocal.reranked", lambda probes, templates: np.tile([0.0, 1.0], (len(probes), 1)))
+    by_setting = find(gallery, hall, settings=Settings(search=SearchSettings(rerank=True)))
+    for (reranked,) in (find(gallery, hall, rerank=True), by_setting):
+        wide, narrow = reranked.tracks
+        assert [(ranked.rank, ranked.name) for ranked in wide.candidates] == [(1, "nan"), (2, "wim")]
+        assert {ranked.similarity for ranked in wide.candidates} == {c.similarity for c in plain.tracks[0].candidates}
+        assert (wide.decision, wide.similarity) == ("unknown", wide.candidates[0].similarity)
+        assert narrow == plain.tracks[1]
+    assert find(gallery, hall, settings=Settings(search=SearchSettings(rerank=True)), rerank=False) == [plain]
+
+
+def test_more_templates_ask_for_more_and_rarer_strangers_too(gallery: Gallery, tmp_path: Path) -> None:
+    class Calibrated(ShoulderEncoder):
+        thresholds = Thresholds((0.1, 0.01), (1, 2), ((0.1, 0.2), (0.9, 0.95)))
+
+    def found(**options: Any) -> SearchResult:
+        return search([probe], gallery=gallery, embedder=Calibrated(), **options)[0]
+
+    probe = clip(tmp_path / "middle.npz", (MIDDLE, 0, 4))
+    before = found(top=2)
+    assert [ranked.templates for ranked in before.tracks[0].candidates] == [1, 1]
+    assert (before.threshold, before.tracks[0].threshold, before.tracks[0].decision) == (0.2, 0.2, "match")
+    best = before.tracks[0].name
+    enroll(
+        clip(tmp_path / "again.npz", (NARROW if best == "nan" else WIDE, 0, 3)),
+        gallery=gallery, embedder=Calibrated(), name=best,
+    )  # fmt: skip
+    after = found()
+    first = after.tracks[0]
+    assert (first.candidates[0].name, first.candidates[0].templates) == (best, 2)
+    assert (after.threshold, first.threshold, first.decision) == (0.2, 0.95, "unknown")
+    assert "+0.950" in "".join(str(cell) for column in after.table().columns for cell in column.cells)
+    assert found(far=0.1).tracks[0].threshold == 0.9
+    told = Settings(search=SearchSettings(threshold=0.1))
+    assert found(settings=told).tracks[0].threshold == 0.1
+    assert found(settings=told, far=0.1).tracks[0].threshold == 0.9  # what the call says comes first
+    assert found(far=0.1, threshold=0.3).tracks[0].threshold == 0.3
+    gallery.calibrate(Thresholds((0.1, 0.01), (1,), ((0.3, 0.4),)))
+    assert found().tracks[0].threshold == 0.4
+
+
+def test_a_rate_that_nobody_knows_is_told_before_the_work(gallery: Gallery) -> None:
+    with pytest.raises(ConfigError, match=r"0\.001 was asked for.*reid calibrate"):
+        find(gallery, "none.mp4", far=0.001)
+    for wrong in (0.0, 1.5, float("nan")):
+        with pytest.raises(ConfigError, match="far must be from"):
+            find(gallery, "none.mp4", far=wrong)
 
 
 def test_nobody_to_be_found_is_an_answer(gallery: Gallery, tmp_path: Path) -> None:

@@ -58,3 +58,9 @@ def test_thinning_keeps_samples_whole_and_spread(level: str) -> None:
     kept = [number for number, place in enumerate(first_frames(samples)) if place in first_frames(few)]
     assert few.mean_of_clips(theirs).tolist() == samples.mean_of_clips(vectors)[kept].tolist()
     assert samples.thinned(1000) is samples
+
+
+def test_tracks_of_one_session_are_samples_of_their_own() -> None:
+    samples = Samples.of([numbered(8, "a_1"), numbered(5, "a_1", first=100)], "track", 4, 2)
+    assert samples.owner.tolist() == [0, 0, 0, 1, 1]
+    assert samples.sessions.tolist() == ["a_1", "a_1"]

@@ -159,3 +159,24 @@ def test_every_weight_learns_and_the_loss_falls():
         losses.append(loss.item())
     assert all(weight.grad is not None and weight.grad.abs().max() > 0 for weight in weights)
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def test_what_is_rebuilt_is_the_truth_where_it_is_known():
+    torch.manual_seed(0)
+    encoder, decoders = SMSGE(CONFIG), Reconstruction(CONFIG)
+    x, truth = torch.randn(5, 6, 14, 3), torch.randn(5, 6, 14, 3)
+    subsets = [torch.arange(6), torch.tensor([0, 3])]
+    with torch.no_grad():
+        found = sum(decoders.losses(encoder, x, subsets, truth).values())
+        nodes = encoder.nodes(truth.transpose(0, 1))
+        expected = 0.0
+        for subset in subsets:
+            states = encoder.graph_states(encoder.nodes(x[:, subset]))
+            for a, b in decoders.pairs:
+                hidden = torch.nn.LSTM.forward(encoder.recurrence[a], states[a].flatten(2).transpose(0, 1))[0]
+                rebuilt = decoders.decoders[a + b](hidden)
+                expected += (rebuilt - nodes[b][subset].flatten(2)).abs().mean() / len(subsets)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+        objective = SelfSupervision(encoder, ReconstructionConfig())
+        told = replace(_batch(x), truth=truth)
+        assert objective.loss(told, _generator()) != objective.loss(_batch(x), _generator())

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 import numpy as np
+import pytest
 
 from pipeline.synthetic.body import Body, draw_body
 
@@ -45,3 +46,24 @@ def test_men_have_broader_shoulders_and_women_broader_hips_for_their_stature() -
     assert (men["shoulder_width"] / men["stature"]).mean() > (women["shoulder_width"] / women["stature"]).mean()
     assert (men["hip_width"] / men["stature"]).mean() < (women["hip_width"] / women["stature"]).mean()
     assert min(values.min() for values in men.values()) > 0.02
+
+
+@pytest.mark.parametrize("sex", ["female", "male"])
+def test_measures_go_together_as_they_do_in_people(sex: str) -> None:
+    """Wide ranges about what surveys of adults find: legs follow stature closely, feet less, the upper body least."""
+    people = crowd(sex, 800)
+    people["leg"] = people["thigh"] + people["shank"] + people["ankle_height"]
+    people["arm"] = people["upper_arm"] + people["forearm"] + people["hand"]
+    people["upper body"] = people["trunk"] + people["neck"] + people["head_height"]
+
+    def together(first: str, second: str) -> float:
+        return float(np.corrcoef(people[first], people[second])[0, 1])
+
+    assert 0.75 < together("stature", "leg") < 0.95
+    assert 0.6 < together("stature", "foot") < 0.85
+    assert 0.65 < together("stature", "arm") < 0.9
+    assert 0.5 < together("stature", "upper body") < 0.85
+    assert 0.4 < together("stature", "shoulder_width") < 0.75
+    assert together("leg", "upper body") < 0.5
+    assert together("thigh", "shank") > 0.7
+    assert together("waist_radius", "stature") < 0.5

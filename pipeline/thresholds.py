@@ -1,0 +1,249 @@
+"""Which similarity is enough: by the share of strangers that may pass, and by how many templates are compared.
+
+A probe is compared with a person's every template and the best counts, so a stranger with eight templates passes more
+easily than one with one. The thresholds are quantiles of comparisons of known people, kept only as far as there are
+enough comparisons to tell them.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ConfigError, DatasetError
+from smsge.matching import pair_scores, threshold_at_far
+
+Array = NDArray[np.floating]
+
+FAR = 0.01
+"""The false accept rate unless another is asked for."""
+
+RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
+"""False accept (and false reject) rates that are estimated."""
+
+HELD = (1, 2, 4, 8)
+"""Numbers of templates for which they are estimated."""
+
+FEWEST = 5
+"""Comparisons that must lie beyond a threshold for its rate to be believed."""
+
+MOST = 64
+"""Rates, and numbers of templates, believed in a file."""
+
+_FINE = 1e6  # similarities are told in millionths, rounded so that no more pass and no more are rejected
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Similarities from which a probe is taken for somebody, and below which for somebody else.
+
+    rates: R false accept rates, falling. templates: n numbers of templates, rising. similarity: n rows of R cosines in
+    [-1, 1]; the one of (templates[i], rates[j]) is reached by a share rates[j] of comparisons of a probe with another
+    person of that many templates. rejects: (rate, cosine), rates falling: a share `rate` of comparisons of two tracks
+    of one person stays below; empty where that is not known. people, pairs: whose comparisons these are, and the least
+    number of them behind a row; 0 where nobody knows.
+
+    Raises ValueError where the numbers cannot be such.
+    """
+
+    rates: tuple[float, ...]
+    templates: tuple[int, ...]
+    similarity: tuple[tuple[float, ...], ...]
+    rejects: tuple[tuple[float, float], ...] = ()
+    people: int = 0
+    pairs: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.rates) <= MOST or not 0 < len(self.templates) <= MOST or len(self.rejects) > MOST:
+            raise ValueError(f"thresholds must have from 1 to {MOST} rates and numbers of templates")
+        _check_rates(self.rates)
+        _check_rates([rate for rate, _ in self.rejects])
+        if self.templates[0] < 1 or not all(a < b for a, b in pairwise(self.templates)):
+            raise ValueError("numbers of templates must rise from 1")
+        if [len(row) for row in self.similarity] != [len(self.rates)] * len(self.templates):
+            raise ValueError("thresholds must have a row for each number of templates and a column for each rate")
+        columns = zip(*self.similarity, strict=True)
+        for line in (*self.similarity, *columns, [value for _, value in self.rejects][::-1]):
+            _check_similarities(line)
+        if self.people < 0 or self.pairs < 0:
+            raise ValueError("numbers of people and pairs cannot be negative")
+
+    @classmethod
+    def single(cls, threshold: float) -> "Thresholds":
+        """Those of which no more is known than one similarity, for the rate `FAR`, whatever the templates."""
+        return cls((FAR,), (1,), ((float(threshold),),))
+
+    @classmethod
+    def fit(
+        cls,
+        similarity: Array,
+        people: Sequence[str] | NDArray[np.str_],
+        clips: Sequence[str] | NDArray[np.str_],
+        generator: np.random.Generator,
+        far: float = FAR,
+    ) -> "Thresholds":
+        """From N tracks: cosines (N, N), whose they are and of which clip. Tracks of one clip are never compared.
+
+        A person's n templates are drawn from their tracks by `generator`, each track being in as many draws as any
+        other. A number n above 1 is left out where less than a quarter of the people have as many tracks, or where the
+        comparisons are too few for the rate `far`. Raises DatasetError where they are too few with one template.
+        """
+        names, where = np.asarray(people, np.str_), np.asarray(clips, np.str_)
+        _, persons, counts = np.unique(names, return_inverse=True, return_counts=True)
+        footage = np.where(where == "", -1, np.unique(where, return_inverse=True)[1])
+        scores = {}
+        for held in HELD:
+            found = _impostors(similarity, persons, footage, held, generator)
+            if held == 1:
+                _refuse_few(len(counts), len(found), far)
+            if np.mean(counts >= held) >= 0.25 and _can_tell(far, len(found)):
+                scores[held] = found
+        pairs = min(len(found) for found in scores.values())
+        rates = _supported(pairs)
+        table = [[threshold_at_far(found, rate) for rate in rates] for found in scores.values()]
+        # People who have eight tracks are others than those who have one: chance must not make the row of eight lower.
+        rising = np.clip(np.maximum.accumulate(np.ceil(_FINE * np.array(table)) / _FINE, axis=0), -1, 1)
+        genuine = np.sort(pair_scores(similarity, names, names, where, where)[0])
+        rejects = [
+            (rate, math.floor(_FINE * genuine[math.floor(rate * len(genuine))]) / _FINE)
+            for rate in _supported(len(genuine))
+        ]
+        return cls(
+            rates,
+            tuple(scores),
+            tuple(tuple(row) for row in rising.tolist()),
+            tuple((rate, min(1.0, max(-1.0, value))) for rate, value in rejects),
+            people=len(counts),
+            pairs=pairs,
+        )
+
+    @classmethod
+    def from_json(cls, document: object) -> "Thresholds":
+        """What `json` wrote. Nothing in it is believed: raises ValueError for anything else."""
+        if not isinstance(document, dict):
+            raise ValueError("thresholds are not an object")
+        try:
+            return cls(
+                tuple(map(_real, document["rates"])),
+                tuple(map(_whole, document["templates"])),
+                tuple(tuple(map(_real, row)) for row in document["similarity"]),
+                tuple((_real(rate), _real(value)) for rate, value in document["rejects"]),
+                people=_whole(document["people"]),
+                pairs=_whole(document["pairs"]),
+            )
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"thresholds are not as they should be ({error})") from error
+
+    def json(self) -> dict[str, Any]:
+        """Plain lists and numbers, for a file."""
+        return {
+            "rates": list(self.rates),
+            "templates": list(self.templates),
+            "similarity": [list(row) for row in self.similarity],
+            "rejects": [list(pair) for pair in self.rejects],
+            "people": self.people,
+            "pairs": self.pairs,
+        }
+
+    def at(self, far: float, templates: int = 1) -> float:
+        """The similarity that a share `far` of strangers with so many templates reaches, in [-1, 1].
+
+        Between the rates and numbers known it is linear in log(far) and log2(templates); beyond the largest it is that
+        of the largest. Raises ConfigError where `far` is smaller than the comparisons could tell.
+        """
+        if self.rates == (FAR,) and far != FAR:
+            raise ConfigError(
+                f"a false accept rate of {far:g} was asked for, of which this encoder knows nothing, only of {FAR:g}:"
+                " calibrate on people of your own, with `reid calibrate FOLDER`"
+            )
+        if far < self.rates[-1]:
+            raise ConfigError(
+                f"a false accept rate of {far:g} was asked for, {self.rates[-1]:g} is the smallest that the calibration"
+                f" supports: ask for that, or calibrate on more people with `reid calibrate FOLDER`"
+            )
+        column = [_between(far, self.rates, row) for row in self.similarity]
+        return float(np.interp(math.log2(max(templates, 1)), np.log2(self.templates), column))
+
+    def below(self, frr: float) -> float | None:
+        """The similarity that only a share `frr` of comparisons of one person with themselves stays below, in [-1, 1];
+        None where the comparisons could not tell."""
+        if not self.rejects or frr < self.rejects[-1][0]:
+            return None
+        rates, values = zip(*self.rejects, strict=True)
+        return _between(frr, rates, values)
+
+
+def _impostors(
+    similarity: Array, people: NDArray[np.int64], clips: NDArray[np.int64], held: int, generator: np.random.Generator
+) -> Array:
+    """Each track against every draw of `held` tracks of each other person: the greatest of their similarities, (K,).
+    people, clips: (N,), equal where the tracks' are; an unknown clip is -1 and equals no other."""
+    found = [np.zeros(0)]
+    for person in np.unique(people):
+        others = people != person
+        for draw in _draws(np.flatnonzero(people == person), held, generator):
+            apart = others & ((clips[:, None] != clips[draw]) | (clips[draw] < 0)).all(axis=1)
+            found.append(similarity[np.ix_(apart, draw)].max(axis=1))
+    return np.concatenate(found)
+
+
+def _draws(tracks: NDArray[np.int64], held: int, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Sets of `held` of a person's tracks: neighbours in a random circle of them, or all of them at once."""
+    circle = generator.permutation(tracks)
+    if held == len(circle):
+        yield circle
+    elif held < len(circle):
+        for start in range(len(circle)):
+            yield np.roll(circle, -start)[:held]
+
+
+def _supported(comparisons: int) -> tuple[float, ...]:
+    """The rates that so many comparisons can tell."""
+    return tuple(rate for rate in RATES if rate * comparisons >= FEWEST)
+
+
+def _can_tell(far: float, comparisons: int) -> bool:
+    return any(rate <= far for rate in _supported(comparisons))
+
+
+def _refuse_few(people: int, comparisons: int, far: float) -> None:
+    if _can_tell(far, comparisons):
+        return
+    needed = math.ceil(FEWEST / max((rate for rate in RATES if rate <= far), default=far))
+    rates = _supported(comparisons)
+    best = f"{rates[-1]:g} is the smallest rate that they tell" if rates else "they tell no rate at all"
+    raise DatasetError(
+        f"{people} people gave {comparisons} comparisons with strangers, a false accept rate of {far:g} needs {needed}"
+        f" ({best}): give more people, or more clips of each"
+    )
+
+
+def _between(rate: float, rates: Sequence[float], values: Sequence[float]) -> float:
+    """Linear in log(rate) between the falling `rates`; the value of the first or last one beyond them."""
+    return float(np.interp(-math.log(rate), -np.log(rates), values))
+
+
+def _check_rates(rates: Sequence[float]) -> None:
+    if not all(0 < rate <= 1 for rate in rates) or not all(a > b for a, b in pairwise(rates)):
+        raise ValueError("rates of thresholds must fall, from at most 1, and stay above 0")
+
+
+def _check_similarities(values: Sequence[float]) -> None:
+    if not all(-1 <= value <= 1 for value in values) or not all(a <= b for a, b in pairwise(values)):
+        raise ValueError("thresholds must be from -1 to 1, and not fall as strangers are let pass more rarely")
+
+
+def _real(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a threshold is not a finite number")
+    return float(value)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+        raise ValueError("a count of thresholds is not a whole number")
+    return value
