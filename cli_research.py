@@ -50,9 +50,19 @@ def train(
     """
     if call.config is None:
         raise typer.BadParameter("say which run, as in configs/train/kgbd.yaml", param_hint="--config")
-    from pipeline.config import load_config
+    from pipeline.config import load_config, recipe_of
+    from pipeline.rgb_config import RECIPE, RgbConfig
     from smsge.config import TrainConfig
 
+    if recipe_of(call.config) == RECIPE:
+        whole = load_config(RgbConfig, call.config, call.changes)
+        from pipeline.rgb import train_rgb
+
+        done = [str(path) for path in train_rgb(whole, resume=resume, progress=call.terminal.progress)]
+        call.terminal.answer(
+            f"the encoders are {' and '.join(done)}: search with one by `--set encoder.weights=FILE`", {"weights": done}
+        )
+        return
     config = load_config(TrainConfig, call.config, call.changes)
     from smsge.parallel import rank
     from smsge.recipe import train_from_config

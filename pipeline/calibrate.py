@@ -3,8 +3,8 @@
     python -m pipeline.calibrate --weights runs/kgbd/encoder.safetensors --people clips/ --out default.safetensors
 
 `clips/` is a folder of folders, NAME/*.mp4 (rendered by `reid synthesize`, or footage of people who agreed to it), two
-clips or more of each. Three quarters of the people say what is usual of each descriptor and what tells people apart;
-the threshold is taken from the others, whom nothing was fitted to.
+clips or more of each. Three quarters of the people say what is usual of each descriptor, what tells people apart and
+how much each descriptor counts; the thresholds are taken from the others, whom nothing was fitted to.
 """
 
 import argparse
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +23,9 @@ from pipeline.errors import DatasetError, UserError
 from pipeline.population import Take, read_takes
 from pipeline.settings import Settings
 from pipeline.sources import expand
+from pipeline.thresholds import FAR, Thresholds
 from smsge import canonical
-from smsge.checkpoint import load_checkpoint, save_checkpoint
+from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from smsge.descriptors import bone_lengths
 from smsge.fusion import Standard, fit_standard, fuse
 from smsge.matching import (
@@ -44,66 +44,101 @@ Array = NDArray[np.floating]
 Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]
 """People of probes and gallery, clips of probes and gallery."""
 
-FAR = 0.01
-"""Share of impostor pairs that may pass the threshold."""
+
+SHRINKAGE = {"encoder": 0.3, "posture": 0.5}
+"""Of the within-person covariance of each descriptor that is joined."""
+
+RANK = 64
+"""Directions kept of each descriptor."""
+
+SHARES = tuple(np.round(np.arange(0.0, 1.01, 0.1), 1))
+"""Weights of the encoder that are tried; the rest is the posture statistics'."""
 
 
-class Part(NamedTuple):
-    """How a descriptor is joined: its weight in the cosine, and the shrinkage of its within-person covariance."""
+@dataclass(frozen=True)
+class Described:
+    """N tracks of known people. raw: {descriptor: (N, D)}; people, clips: (N,) whose they are, and of which clip."""
 
-    weight: float
-    shrinkage: float
+    raw: Mapping[str, Array]
+    people: NDArray[np.str_]
+    clips: NDArray[np.str_]
 
+    def only(self, which: NDArray[np.bool_]) -> "Described":
+        """The tracks marked (N,)."""
+        return Described({name: rows[which] for name, rows in self.raw.items()}, self.people[which], self.clips[which])
 
-PARTS = {"encoder": Part(weight=0.7, shrinkage=0.05), "posture": Part(weight=0.3, shrinkage=0.5)}
-"""Chosen by cross-validation over rendered people, who are in no table."""
-
-RANK = 40
-"""Directions kept of each descriptor; more changed nothing."""
+    def parted(self) -> tuple["Described", "Described"]:
+        """Three quarters of the people, and the others. Raises DatasetError for too few people."""
+        names = np.unique(self.people)
+        if len(names) < 8:
+            raise DatasetError(f"{len(names)} people with usable clips are too few to calibrate on: give 8 or more")
+        others = np.isin(self.people, names[3::4])
+        return self.only(~others), self.only(others)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """standards: one a descriptor. threshold: the similarity passed by `FAR` of impostor pairs. report: what was
-    measured on the people that nothing was fitted to."""
+    """standards: one a descriptor. weights: of each in the cosine. threshold: the similarity passed by `FAR` of
+    impostor pairs; thresholds: the same for other rates and more templates. report: what was measured on the people
+    that nothing was fitted to."""
 
     standards: dict[str, Standard]
     weights: dict[str, float]
     threshold: float
+    thresholds: Thresholds
     report: dict[str, float]
 
 
-def calibrate(raw: Mapping[str, Array], identities: Sequence[str], sessions: Sequence[str]) -> Calibration:
-    """raw: {descriptor: (N, D)} of N tracks with their people and clips; all are reported plainly too.
-
-    Raises DatasetError for too few people.
-    """
-    people, clips = np.asarray(identities), np.asarray(sessions)
-    names = np.unique(people)
-    if len(names) < 8:
-        raise DatasetError(f"{len(names)} people with usable clips are too few to calibrate on: give 8 or more")
-    held_out = np.isin(people, names[3::4])
-    standards = {
-        name: fit_standard(raw[name][~held_out], people[~held_out].tolist(), part.shrinkage, RANK)
-        for name, part in PARTS.items()
-    }
-    weights = {name: part.weight for name, part in PARTS.items()}
-    joined = fuse([standards[name](raw[name][held_out]) for name in PARTS], list(weights.values()))
-    plain = {
-        name: standardise(vectors[held_out], *statistics(vectors[~held_out])) for name, vectors in sorted(raw.items())
-    }
-    labels = people[held_out], people[held_out], clips[held_out], clips[held_out]
-    threshold = threshold_at_far(pair_scores(cosine(joined, joined), *labels)[1], FAR)
+def calibrate(fitted: Described, held: Described) -> Calibration:
+    """fitted: people to learn from; held: others, for the thresholds and the report. Raises DatasetError where nobody
+    of the fitted has two tracks."""
+    weights = _best_weights(fitted)
+    standards = _standards(fitted)
+    joined = fuse([standards[name](held.raw[name]) for name in weights], list(weights.values()))
+    plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
+    labels = held.people, held.people, held.clips, held.clips
+    similarity = cosine(joined, joined)
+    threshold = float(threshold_at_far(pair_scores(similarity, *labels)[1], FAR))
+    try:
+        thresholds = Thresholds.fit(similarity, held.people, held.clips, np.random.default_rng(0))
+    except DatasetError:  # too few people were held out to tell more
+        thresholds = Thresholds.single(min(1.0, threshold))
     report = {
-        "people": float(len(np.unique(people[held_out]))),
-        "tracks": float(held_out.sum()),
-        "fitted_people": float(len(np.unique(people[~held_out]))),
-        "fitted_tracks": float((~held_out).sum()),
+        "people": float(len(np.unique(held.people))),
+        "tracks": float(len(held.people)),
+        "fitted_people": float(len(np.unique(fitted.people))),
+        "fitted_tracks": float(len(fitted.people)),
         "far": FAR,
         **_figures("joined", joined, labels),
-        **{key: figure for name, vectors in plain.items() for key, figure in _figures(name, vectors, labels).items()},
+        **{key: figure for name, rows in plain.items() for key, figure in _figures(name, rows, labels).items()},
     }
-    return Calibration(standards, weights, float(threshold), report)
+    return Calibration(standards, weights, threshold, thresholds, report)
+
+
+def _standards(tracks: Described) -> dict[str, Standard]:
+    try:
+        return {
+            name: fit_standard(tracks.raw[name], tracks.people.tolist(), shrinkage, RANK)
+            for name, shrinkage in SHRINKAGE.items()
+        }
+    except ValueError as error:
+        raise DatasetError(f"cannot calibrate: {error}") from error
+
+
+def _best_weights(tracks: Described) -> dict[str, float]:
+    """The shares with the highest mean average precision among people that the discriminants were not fitted to."""
+    names = np.unique(tracks.people)
+    found = np.zeros(len(SHARES))
+    for fold in range(3):
+        others = np.isin(tracks.people, names[fold::3])
+        rest, own = tracks.only(~others), tracks.only(others)
+        standards = _standards(rest)
+        alike = {name: cosine(rows, rows) for name, rows in ((n, standards[n](own.raw[n])) for n in SHRINKAGE)}
+        for number, share in enumerate(SHARES):
+            both = share * alike["encoder"] + (1 - share) * alike["posture"]
+            found[number] += retrieve(both, own.people, own.people, own.clips, own.clips, ranks=(1,)).mean_ap
+    best = float(SHARES[int(found.argmax())])
+    return {"encoder": best, "posture": round(1 - best, 1)}
 
 
 def _figures(name: str, vectors: Array, labels: Labels) -> dict[str, float]:
@@ -128,6 +163,30 @@ def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> 
     return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
 
 
+def described(checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence]) -> Described:
+    """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report."""
+    raw = describe(checkpoint, sequences)
+    raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
+    return Described(raw, np.array([s.identity for s in sequences]), np.array([s.session for s in sequences]))
+
+
+def write_calibrated(trained: Checkpoint, done: Calibration, out: Path) -> Path:
+    """The encoder with its calibration, as `pipeline.embed.TrackEmbedder` reads it; the encoder in 16 bits."""
+    arrays = {key: value for part, one in done.standards.items() for key, value in one.tensors(part).items()}
+    metadata = trained.metadata | {
+        "canonical": canonical.VERSION,
+        "normalize": normalize.VERSION,
+        "fps": Settings().normalize.fps,
+        "weights": done.weights,
+        "threshold": round(done.threshold, 4),
+        "thresholds": done.thresholds.json(),
+        "calibration": done.report,
+    }
+    tensors = trained.tensors | {key: torch.from_numpy(value) for key, value in arrays.items()}
+    save_checkpoint(out, trained.model, tensors, metadata, half=True)
+    return out
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.calibrate", description=__doc__)
@@ -138,21 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         trained = load_checkpoint(options.weights)
-        sequences = read_people(options.people, Settings(), options.cache)
-        raw = describe(trained.model, sequences)
-        raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
-        done = calibrate(raw, [s.identity for s in sequences], [s.session for s in sequences])
-        arrays = {key: value for part, one in done.standards.items() for key, value in one.tensors(part).items()}
-        metadata = trained.metadata | {
-            "canonical": canonical.VERSION,
-            "normalize": normalize.VERSION,
-            "fps": Settings().normalize.fps,
-            "weights": done.weights,
-            "threshold": round(done.threshold, 4),
-            "calibration": done.report,
-        }
-        tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
-        save_checkpoint(options.out, trained.model, tensors, metadata, half=True)
+        tracks = described(trained, read_people(options.people, Settings(), options.cache))
+        done = calibrate(*tracks.parted())
+        write_calibrated(trained, done, options.out)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -55,6 +55,12 @@ def load_config(cls: type[T], path: str | Path | None = None, overrides: Sequenc
         raise ConfigError(f"{_place(str(error).partition(':')[0], path, overrides)}: {error}") from error
 
 
+def recipe_of(path: str | Path) -> str | None:
+    """What the YAML file at `path` says under `recipe`, None where it says nothing. Raises ConfigError as above."""
+    told = _read(Path(path)).get("recipe")
+    return None if told is None else str(told)
+
+
 def _place(key: str, path: str | Path | None, overrides: Sequence[str]) -> str:
     """Where a setting was given: on the command line or in the file."""
     changed = [override.partition("=")[0].strip() for override in overrides]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
+from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import posture_statistics
-from smsge.encoder import SMSGE
 from smsge.fusion import Standard, fuse
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence
@@ -24,19 +24,21 @@ class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
     A checkpoint holds the encoder, a `Standard` for each descriptor it joins ("encoder", "posture") and, in its
-    metadata, their `weights` and the calibrated `threshold`.
+    metadata, their `weights`, the calibrated `threshold` and, in files that are not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
         self.fingerprint = checkpoint.fingerprint
         self.metadata = checkpoint.metadata
         self.model = checkpoint.model.to(device).eval()
-        self._batch = batch
+        self._checkpoint, self._batch = checkpoint, batch
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}
             self.standards = {part: Standard.from_tensors(part, arrays) for part in weights}
             self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
+            told = checkpoint.metadata.get("thresholds")
+            self.thresholds = Thresholds.single(self.threshold) if told is None else Thresholds.from_json(told)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{name}: has no usable calibration ({error}); make one with `python -m pipeline.calibrate`"
@@ -60,20 +62,27 @@ class TrackEmbedder:
                 raise ValueError(f"{have}, {layout} at {self.fps:g} are needed")
             if not len(sequence.windows(self.frames, self.frames)):
                 raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
-        return self.join(describe(self.model, sequences, self._batch))
+        return self.join(self.describe(sequences))
+
+    def describe(self, sequences: Sequence[SkeletonSequence]) -> dict[str, NDArray[np.floating]]:
+        """The raw descriptors of N tracks, {part: (N, D_part)}; see `describe`."""
+        return describe(self._checkpoint, sequences, self._batch)
 
     def join(self, raw: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:
         """Raw descriptors {part: (N, D_part)} -> (N, D) of unit length."""
         return fuse([self.standards[part](raw[part]) for part in self.weights], list(self.weights.values()))
 
 
-def describe(model: SMSGE, sequences: Sequence[SkeletonSequence], batch: int = 64) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, S * D_h), the mean over windows and prefixes, and posture (N, P).
+def describe(
+    checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
+) -> dict[str, NDArray[np.floating]]:
+    """The raw descriptors of N tracks: encoder (N, D), the mean over windows of what `embed_walks` says, and posture
+    (N, P).
 
     Raises DatasetError where a track has no full window.
     """
     return {
-        "encoder": embed_walks(model, sequences, batch=batch),
+        "encoder": embed_walks(checkpoint, sequences, batch=batch),
         "posture": np.stack([posture_statistics(sequence) for sequence in sequences]),
     }
 

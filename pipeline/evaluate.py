@@ -17,12 +17,14 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.embed import TrackEmbedder, describe, load_embedder
+from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import ConfigError, UserError
 from pipeline.population import Take, read_takes
 from pipeline.settings import EncoderSettings, Settings
+from smsge.bootstrap import mean_interval
 from smsge.descriptors import bone_lengths
-from smsge.matching import cosine, pair_scores, retrieve, standardise, statistics
+from smsge.matching import cosine, matches_of, pair_scores, standardise, statistics
+from smsge.openset import FARS, leave_people_out
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
@@ -41,6 +43,9 @@ class Protocol:
 class Line:
     """One descriptor on one set of probes. rank1, mean_ap: of single tracks; clip_rank1: of whole clips, the tracks of
     a clip voting with the sum of their similarities to each person. tracks, clips: how many probes that is.
+    interval: where rank1 is in 95 of 100 draws of as many people (`smsge.bootstrap`). identified: {share of strangers'
+    tracks that raise a false alarm: share of the enrolled people's tracks that are found and raise one}, with half of
+    the people enrolled (`smsge.openset.leave_people_out`). Both nan where there are too few people.
     false_accepts, true_accepts: shares of impostor and genuine pairs at or above the encoder's threshold; None for a
     descriptor without one."""
 
@@ -51,6 +56,8 @@ class Line:
     clip_rank1: float
     tracks: int
     clips: int
+    interval: tuple[float, float]
+    identified: dict[float, float]
     false_accepts: float | None = None
     true_accepts: float | None = None
 
@@ -98,7 +105,7 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
 def _descriptors(
     embedder: TrackEmbedder, gallery: list[SkeletonSequence], probes: list[SkeletonSequence]
 ) -> dict[str, tuple[Array, Array]]:
-    raw_gallery, raw_probes = (describe(embedder.model, sequences) for sequences in (gallery, probes))
+    raw_gallery, raw_probes = (embedder.describe(sequences) for sequences in (gallery, probes))
     for raw, sequences in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
 
@@ -122,7 +129,8 @@ def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[Skeleton
           probes: list[SkeletonSequence], takes: list[Take]) -> Line:  # fmt: skip
     similarity = cosine(p, g)
     enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
-    found = retrieve(similarity, wanted, enrolled, ranks=(1,))
+    matches = matches_of(similarity, wanted, enrolled, ranks=(1,))
+    found = matches.retrieval
     people = np.unique(enrolled)
     best = np.stack([similarity[:, enrolled == person].max(axis=1) for person in people], axis=1)
     sessions = np.array([s.session for s in probes])
@@ -130,7 +138,11 @@ def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[Skeleton
     for take in takes:
         own = (sessions == str(take.clip)) & (wanted == take.person)
         right += bool(own.any()) and people[best[own].sum(axis=0).argmax()] == take.person
-    return Line(name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes))
+    return Line(
+        name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes),
+        interval=mean_interval(matches.nearest == wanted, wanted),
+        identified=leave_people_out(similarity, wanted, enrolled).rate,
+    )  # fmt: skip
 
 
 def _accepts(
@@ -144,21 +156,31 @@ def _accepts(
 
 
 def table(protocol: Protocol, lines: Sequence[Line]) -> str:
-    """The lines as a Markdown table, in per cent."""
-    columns = ("probes", "descriptor", "Rank-1 of tracks", "mAP", "Rank-1 of clips", "false, true accepts")
+    """The lines as a Markdown table, in per cent; a dash where there are too few people for a figure."""
+    rates = f"DIR at {', '.join(f'{100 * far:g}' for far in FARS)} % false alarms"
+    columns = (
+        "probes", "descriptor", "Rank-1 of tracks", "95 % interval", "mAP", "Rank-1 of clips", rates,
+        "false, true accepts",
+    )  # fmt: skip
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
     rows = [
-        f"| {line.probes} | {line.descriptor} | {100 * line.rank1:.1f} ({line.tracks}) | {100 * line.mean_ap:.1f} "
-        f"| {100 * line.clip_rank1:.1f} ({line.clips}) | {_pair(line)} |"
+        f"| {line.probes} | {line.descriptor} "
+        f"| {100 * line.rank1:.1f} ({line.tracks}) | {_shares(line.interval, ' to ')} "
+        f"| {100 * line.mean_ap:.1f} | {100 * line.clip_rank1:.1f} ({line.clips}) "
+        f"| {_shares([line.identified[far] for far in FARS], ', ')} | {_accepted(line)} |"
         for line in lines
     ]
     return "\n".join([f"{protocol.title}\n", head, *rows])
 
 
-def _pair(line: Line) -> str:
+def _accepted(line: Line) -> str:
     if line.false_accepts is None or line.true_accepts is None:
         return ""
-    return f"{100 * line.false_accepts:.1f}, {100 * line.true_accepts:.1f}"
+    return _shares((line.false_accepts, line.true_accepts), ", ")
+
+
+def _shares(shares: Sequence[float], between: str) -> str:
+    return between.join(f"{100 * share:.1f}" for share in shares) if np.isfinite(shares).all() else "–"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.joints import CORE, HEAD, VISIBLE, joints14, visibility14
 from pipeline.settings import NormalizeSettings
 from pipeline.sides import mend_sides
+from pipeline.travel import mend_facing
 from pipeline.values import PoseTrack
 from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
@@ -35,28 +36,37 @@ def normalize(track: PoseTrack, settings: NormalizeSettings) -> SkeletonSequence
     Empty (no frames) where nothing is usable; a segment may be shorter than an encoder's window, so a caller asks
     `windows` how much there is.
     """
+    return canonical_sequence([part for _, part in steady(track, settings)], settings.fps)
+
+
+def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The uninterrupted stretches of `track`, cleaned and at settings.fps but still as the camera sees them: (N,)
+    seconds and (N, 14, 3) metres each, x right of the picture, y up, z towards the camera."""
     frames = readable(track)
     parts = [part for part in stretches(track.times, frames, settings.max_gap)
              if track.times[part[-1]] - track.times[part[0]] >= SHORTEST]  # fmt: skip
     if not parts:
-        return SkeletonSequence(np.zeros((0, 14, 3), np.float32), CASIA14, settings.fps)
-    given, visibility = joints14(track), visibility14(track)
+        return []
+    given, visibility = mend_facing(joints14(track), visibility14(track), track)
     height = max(stature(given[frames], CASIA14), 1e-3)
-    cleaned = [
-        _resample(
-            _clean(given[part], visibility[part], track.times[part], height, settings.max_gap),
-            track.times[part],
-            settings,
-        )
-        for part in parts
-    ]
-    whole = stature(np.concatenate(cleaned), CASIA14)
+    found = []
+    for part in parts:
+        cleaned = _clean(given[part], visibility[part], track.times[part], height, settings.max_gap)
+        joints = _resample(cleaned, track.times[part], settings)
+        found.append((track.times[part[0]] + np.arange(len(joints)) / settings.fps, joints))
+    return found
+
+
+def canonical_sequence(parts: list[np.ndarray], fps: float) -> SkeletonSequence:
+    """Stretches (N, 14, 3) of one person in any one upright camera's axes -> one sequence in canonical form."""
+    if not parts:
+        return SkeletonSequence(np.zeros((0, 14, 3), np.float32), CASIA14, fps)
+    whole = stature(np.concatenate(parts), CASIA14)
     upright = [  # one scale for the track: canonicalize gives each segment its own
-        canonicalize(part, CASIA14, settings.fps, level=True) * np.float32(stature(part, CASIA14) / whole)
-        for part in cleaned
+        canonicalize(part, CASIA14, fps, level=True) * np.float32(stature(part, CASIA14) / whole) for part in parts
     ]
     segment = np.repeat(np.arange(len(upright)), [len(part) for part in upright])
-    return SkeletonSequence(np.concatenate(upright).astype(np.float32), CASIA14, settings.fps, segment)
+    return SkeletonSequence(np.concatenate(upright).astype(np.float32), CASIA14, fps, segment)
 
 
 def readable(track: PoseTrack) -> np.ndarray:

@@ -18,7 +18,8 @@ class Clips:
 
     frames: (N, J, 3) float32, every walk end to end; starts: (M,) int64, each clip's first frame; length: f.
     labels: (M,) int64, whose clip it is, a place in `identities`, which are sorted. walks: (M,) int64, the number of
-    the walk it was cut from: of a person's session, or of the sequence where sessions are not known.
+    the walk it was cut from: of a person's session, or of the sequence where sessions are not known. truth: (N, J, 3),
+    where the joints of `frames` really were, as far as that is known, and `frames` itself where it is not.
     """
 
     frames: NDArray[np.float32]
@@ -27,17 +28,20 @@ class Clips:
     labels: NDArray[np.int64]
     walks: NDArray[np.int64]
     identities: tuple[str, ...]
+    truth: NDArray[np.float32]
 
     @staticmethod
-    def of(sequences: Sequence[SkeletonSequence], length: int, stride: int) -> "Clips":
-        """Clips every `stride` frames, and each stretch's last; none crosses a gap. DatasetError if there are none."""
+    def of(sequences: Sequence[SkeletonSequence], length: int, stride: int | Sequence[int]) -> "Clips":
+        """Clips every `stride` frames, the same of all sequences or one each, and each stretch's last; none crosses a
+        gap. DatasetError if there are none."""
         starts, offset = [], 0
-        for sequence in sequences:
+        strides = [stride] * len(sequences) if isinstance(stride, int) else stride
+        for sequence, every_so_often in zip(sequences, strides, strict=True):
             # `windows` knows the rules of cutting: let it cut the frames' own numbers.
             numbers = np.zeros_like(sequence.joints, dtype=np.float64)
             numbers[:] = np.arange(len(sequence))[:, None, None]
             index = SkeletonSequence(numbers, sequence.layout, sequence.fps, sequence.segment)
-            starts.append(index.windows(length, stride)[:, 0, 0, 0].astype(np.int64) + offset)
+            starts.append(index.windows(length, every_so_often)[:, 0, 0, 0].astype(np.int64) + offset)
             offset += len(sequence)
         every = np.concatenate(starts) if starts else np.zeros(0, np.int64)
         if len(every) == 0:
@@ -50,7 +54,9 @@ class Clips:
         numbered = {name: number for number, name in enumerate(dict.fromkeys(names))}
         walks = np.array([numbered[name] for name in names], np.int64)
         frames = np.concatenate([s.joints for s in sequences]).astype(np.float32)
-        return Clips(frames, every, length, labels[sequence_of], walks[sequence_of], identities)
+        known = [s.joints if s.truth is None else s.truth for s in sequences]
+        truth = frames if all(s.truth is None for s in sequences) else np.concatenate(known).astype(np.float32)
+        return Clips(frames, every, length, labels[sequence_of], walks[sequence_of], identities, truth)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -87,4 +93,11 @@ class Clips:
 
     def take(self, which: NDArray[np.int64]) -> Tensor:
         """(B, f, J, 3) of the clips numbered `which` (B,)."""
-        return torch.from_numpy(self.frames[self.starts[which][:, None] + np.arange(self.length)])
+        return self._cut(self.frames, which)
+
+    def really(self, which: NDArray[np.int64]) -> Tensor:
+        """(B, f, J, 3), where the joints of these clips really were."""
+        return self._cut(self.truth, which)
+
+    def _cut(self, frames: NDArray[np.float32], which: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(frames[self.starts[which][:, None] + np.arange(self.length)])

@@ -11,7 +11,7 @@ SCALES = {"I": "hyper-joint", "J": "joint", "P": "part", "B": "body"}
 """The scales of section 2 of the paper, finest first: this order decides which scale may attend to and rebuild which,
 and the order of the blocks in an embedding."""
 
-DATASETS = tuple(name for name in PROTOCOLS if name != "footage")
+DATASETS = tuple(PROTOCOLS)
 DEVICES = ("auto", "cpu", "cuda")
 FORMS = ("recorded", "metric", "canonical")
 """How a reader hands skeletons on. recorded: as the sensor saw them, in metres. metric: upright and facing +z, in

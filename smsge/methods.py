@@ -90,15 +90,21 @@ def encode(
 
 
 def embed_walks(
-    encoder: SMSGE, sequences: Sequence[SkeletonSequence], frames: int | None = None, stride: int = 5, batch: int = 256
+    checkpoint: Checkpoint,
+    sequences: Sequence[SkeletonSequence],
+    frames: int | None = None,
+    stride: int = 5,
+    batch: int = 256,
 ) -> Array:
-    """Sequences -> (N, S * hidden): the mean over a walk's clips of the mean over k of F_k, not normalised.
+    """Sequences -> (N, D): the mean over a walk's clips of the head's vector, D = width, or, where the encoder's file
+    has no head, of the mean over k of F_k, D = S * hidden; not normalised.
 
     frames: length of the clips, the encoder's own if None. Runs where the encoder is. Raises DatasetError, naming the
-    walk, if one is shorter than a clip.
+    walk, if one is shorter than a clip, and CheckpointError if the head is damaged.
     """
+    encoder = checkpoint.model
     samples = Samples.of(sequences, "track", frames or encoder.config.frames, stride)
-    return encode(encoder, None, samples, batch)[0]
+    return encode(encoder, load_head(checkpoint), samples, batch)[-1]
 
 
 def encoder_reading(checkpoint: Checkpoint) -> Reading:

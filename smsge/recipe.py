@@ -20,17 +20,26 @@ from smsge.protocols import Reading, splits
 from smsge.prototypes import HEAD, Prototypes, SupervisedPrototypes, UnsupervisedPrototypes
 from smsge.reconstruction import SelfSupervision
 from smsge.sequence import SkeletonSequence
-from smsge.training import Progress, Run, fit
+from smsge.training import COLUMNS, Progress, Run, fit
 
 WEIGHTS = "encoder.safetensors"
 _NOT_THE_RUN = ("data", "out", "device", "threads", "schedule")
 
 
-def train_from_config(config: TrainConfig, resume: bool = False, progress: Progress | None = None) -> Path:
+Parts = tuple[Clips, Clips | None, float]
+"""Clips to train on, clips of the validation loss or None, skeletons a second."""
+
+
+def train_from_config(
+    config: TrainConfig, resume: bool = False, progress: Progress | None = None, parts: Parts | None = None
+) -> Path:
     """Train an SM-SGE encoder, by reconstruction or with a prototype head; returns the path of its weights.
 
+    parts: the clips, where they are not read from the dataset that `config` names.
+
     In `config.out`: `state.pt` (all that is trained, optimiser, step, settings), `curve.csv`, `curve.png`, and
-    `encoder.safetensors`, the encoder alone or with its head; all are whole at any moment.
+    `encoder.safetensors`, the encoder alone or with its head, of the checkpoint with the lowest validation loss; all are
+    whole at any moment.
 
     Raises DatasetError, CheckpointError or ConfigError.
     """
@@ -39,13 +48,16 @@ def train_from_config(config: TrainConfig, resume: bool = False, progress: Progr
         torch.set_num_threads(config.threads)
     if progress is not None and parallel.rank() == 0:
         progress("reading the walks", 0, None)
-    train, validation, fps = training_clips(config)
+    train, validation, fps = parts or training_clips(config)
     torch.manual_seed(config.schedule.seed)
     settings = _settings(config)
     objective = _objective(config, train, fps, settings).to(device)
     weights = Path(config.out) / WEIGHTS
 
     def keep(run: Run) -> None:
+        losses = [row[COLUMNS.index("validation_loss")] for row in run.curve]
+        if losses and losses[-1] > min(losses):  # an earlier one tells more about people it was not trained on
+            return
         metadata: dict[str, Any] = {"training": settings | {"schedule": asdict(config.schedule)}, "step": run.step}
         metadata |= {"canonical": canonical.VERSION, "fps": fps, "form": config.form}
         tensors: dict[str, Tensor] = {}
@@ -61,8 +73,8 @@ def train_from_config(config: TrainConfig, resume: bool = False, progress: Progr
     return weights
 
 
-def training_clips(config: TrainConfig) -> tuple[Clips, Clips | None, float]:
-    """(clips to train on, clips of the validation loss or None, skeletons a second), as `TrainConfig` says."""
+def training_clips(config: TrainConfig) -> Parts:
+    """The clips that `TrainConfig` says."""
     held_out = parse_people(config.validation, "validation")
     sequences = _read(config)
     fps = sequences[0].fps

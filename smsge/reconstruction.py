@@ -46,18 +46,25 @@ class Reconstruction(nn.Module):
         size = {graph.name: 3 * graph.n_nodes for graph in scale_graphs(config.skeleton)}
         self.decoders = nn.ModuleDict({a + b: _decoder(config.hidden, size[b]) for a, b in self.pairs})
 
-    def losses(self, encoder: SMSGE, x: Tensor, subsets: Sequence[Tensor]) -> dict[str, Tensor]:
+    def losses(
+        self, encoder: SMSGE, x: Tensor, subsets: Sequence[Tensor], truth: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """{scale: L_a} with L_a = mean over subsets of sum over b of mean |x_hat^b - x^b|.
+
+        truth: like x, what is rebuilt, x itself if None. Where x is what a pose estimator made of a walker who is
+        known, the encoder then learns to see through the estimator.
 
         The graph states are computed once for all frames, every subset is a gather of them, and all subsets go through
         each LSTM together. Shapes: x (B, f, J, 3); subsets: frame numbers in time order, at most f each.
         """
         plan = Plan.of(subsets, x.device)
         totals = {name: x.new_zeros(()) for name in self.config.scales}
-        for clips in torch.split(x, len(x) if x.is_cuda else CPU_BLOCK):
+        block = len(x) if x.is_cuda else CPU_BLOCK
+        for clips, known in zip(torch.split(x, block), torch.split(x if truth is None else truth, block), strict=True):
             nodes = encoder.nodes(clips.transpose(0, 1))  # time first: a gather of frames then copies whole blocks
             encoded = encoder.encode(encoder.graph_states(nodes), plan)
-            targets = {name: value.flatten(2)[plan.order] for name, value in nodes.items()}  # (E, B, 3 n)
+            wanted = nodes if truth is None else encoder.nodes(known.transpose(0, 1))
+            targets = {name: value.flatten(2)[plan.order] for name, value in wanted.items()}  # (E, B, 3 n)
             for a, b in self.pairs:
                 error = (self.decoders[a + b](encoded[a]) - targets[b]).abs().sum(dim=(1, 2))
                 totals[a] = totals[a] + (error * plan.weight).sum() / (len(x) * targets[b].shape[2])
@@ -83,7 +90,7 @@ class SelfSupervision(Objective):
             subsets = [torch.arange(frames)]
         else:
             subsets = draw_subsets(frames, generator, self.config.subset_lengths)
-        return torch.stack(list(self.reconstruction.losses(self.encoder, batch.clips, subsets).values())).sum()
+        return torch.stack(list(self.reconstruction.losses(self.encoder, batch.clips, subsets, batch.truth).values())).sum()
 
 
 def _decoder(hidden: int, outputs: int) -> nn.Sequential:

@@ -48,7 +48,8 @@ class Samples:
             if len(walk.windows(frames, frames)) == 0:
                 name = walk.session or walk.identity
                 raise DatasetError(f"walk {name}: {len(walk)} frames, {frames} are needed for one clip (without a gap)")
-        clips = Clips.of(sequences, frames, stride)
+        # Each sequence is a sample of its own, though several may be of one session, as the tracks of one clip are.
+        clips = Clips.of([replace(sequence, session="") for sequence in sequences], frames, stride)
         return Samples(level, tuple(sequences), np.arange(len(sequences)), clips, clips.walks)
 
     def __len__(self) -> int:

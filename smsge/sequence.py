@@ -15,6 +15,8 @@ class SkeletonSequence:
     segment: (T,) int64, which uninterrupted stretch a frame belongs to; no window crosses from one to the next.
     fps: frames a second. identity, session, view: who, which recording (clips of one session are never split
     between gallery and probe), which camera; empty where unknown.
+    truth: (T, J, 3) float32, where the joints really were, in the same axes; None where nobody knows, as of all but
+    generated walkers.
     """
 
     joints: np.ndarray
@@ -24,6 +26,7 @@ class SkeletonSequence:
     identity: str = ""
     session: str = ""
     view: str = ""
+    truth: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.joints.ndim != 3 or self.joints.shape[1:] != (self.layout.n_joints, 3):
@@ -32,6 +35,8 @@ class SkeletonSequence:
             object.__setattr__(self, "segment", np.zeros(len(self.joints), np.int64))
         if len(self.segment) != len(self.joints):
             raise ValueError(f"segment must have one entry a frame: {len(self.segment)} for {len(self.joints)} frames")
+        if self.truth is not None and self.truth.shape != self.joints.shape:
+            raise ValueError(f"truth must have the joints' shape {self.joints.shape}, has {self.truth.shape}")
 
     def __len__(self) -> int:
         return len(self.joints)

@@ -35,11 +35,13 @@ _VALIDATION_SEED = 7
 
 @dataclass(frozen=True)
 class Batch:
-    """Some clips of a `Clips`. clips: (B, f, J, 3) float32; labels: (B,) int64; which: (B,) int64, their numbers."""
+    """Some clips of a `Clips`. clips: (B, f, J, 3) float32; labels: (B,) int64; which: (B,) int64, their numbers; truth:
+    like clips, where the joints really were, None for where they are said to be."""
 
     clips: Tensor
     labels: Tensor
     which: Tensor
+    truth: Tensor | None = None
 
 
 class Objective(nn.Module):
@@ -163,7 +165,8 @@ def _judging(objective: Objective) -> Iterator[None]:
 
 def _batch(clips: Clips, which: NDArray[np.int64], device: torch.device) -> Batch:
     labels = torch.from_numpy(clips.labels[which]).to(device)
-    return Batch(clips.take(which).to(device), labels, torch.from_numpy(which))
+    truth = None if clips.truth is clips.frames else clips.really(which).to(device)
+    return Batch(clips.take(which).to(device), labels, torch.from_numpy(which), truth)
 
 
 def _autocast(device: torch.device, bf16: bool) -> Callable[[], Any]:

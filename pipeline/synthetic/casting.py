@@ -11,7 +11,7 @@ from pipeline.synthetic.gait import Style, draw_style, session_style
 from pipeline.synthetic.legs import walking_speed
 from pipeline.synthetic.looks import Looks, draw_clothes, draw_looks
 from pipeline.synthetic.path import loop, straight
-from pipeline.synthetic.scene import Scene, Walker, truth
+from pipeline.synthetic.scene import Actor, Scene, Walker, truth
 from pipeline.synthetic.shade import Light
 
 
@@ -76,7 +76,7 @@ def draw_light(generator: np.random.Generator, azimuth: float) -> Light:
     )
 
 
-def film(walkers: tuple[Walker, ...], generator: np.random.Generator, *, seconds: float, fps: float, width: int,
+def film(walkers: tuple[Actor, ...], generator: np.random.Generator, *, seconds: float, fps: float, width: int,
          height: int, tall: float, azimuth: float | None = None, above: float | None = None,
          place: Place | None = None) -> Scene:  # fmt: skip
     """A scene of the walkers under a camera drawn at random, far enough away to keep them in the picture.

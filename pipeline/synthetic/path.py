@@ -1,8 +1,10 @@
 """Where a walker goes on the ground: a smooth curve given by its arc length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,36 @@ def straight(start: tuple[float, float], heading: float, length: float) -> Path:
     """A straight line of `length` metres from `start` in the direction `heading` (radians, 0 towards +z)."""
     direction = np.array([np.sin(heading), np.cos(heading)])
     return _even(np.stack([np.asarray(start), np.asarray(start) + length * direction]), closed=False)
+
+
+_EASING = 0.8
+"""Metres over which a bend comes and goes."""
+
+
+def bends(start: tuple[float, float], heading: float, parts: Sequence[tuple[float, float]]) -> Path:
+    """An open path from `start` in the direction `heading` (radians, 0 towards +z). parts: (metres, radians), of which
+    each goes on for so long and turns by so much, evenly, to the left where positive: [(3, 0)] is a line,
+    [(6, 1)] a gentle arc, [(2, 0), (3, pi), (2, 0)] a way back, [(4, 1), (4, -1)] an S."""
+    spacing = 0.03
+    lengths, turns = (np.array([part[i] for part in parts]) for i in (0, 1))
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    count = max(2, round(along[-1] / spacing))
+    where = (np.arange(count) + 0.5) * along[-1] / count
+    headings = np.interp(where, along, np.concatenate([[0.0], np.cumsum(turns)]))
+    # Bends come and go over a length, as nobody's curvature jumps.
+    headings = heading + uniform_filter1d(headings, max(1, round(_EASING / spacing)), mode="nearest")
+    steps = np.stack([np.sin(headings), np.cos(headings)], axis=-1) * along[-1] / count
+    return Path(np.asarray(start) + np.vstack([np.zeros((1, 2)), np.cumsum(steps, axis=0)]), closed=False)
+
+
+def to_and_fro(length: float, radius: float, heading: float, left: bool = True,
+               centre: tuple[float, float] = (0.0, 0.0)) -> Path:  # fmt: skip
+    """A closed path that goes `length` metres straight in the direction `heading` (radians), turns round on half a
+    circle of `radius` metres, comes back, and turns round again; the walk starts in the middle of the way there.
+    left: which way it turns, both times."""
+    angle = np.linspace(0.0, np.pi, 60)
+    end = length / 2 + radius * np.sin(angle)
+    ahead = np.concatenate([[0.0], end, -end])
+    aside = radius * np.concatenate([[-1.0], -np.cos(angle), np.cos(angle)]) * (1.0 if left else -1.0)
+    forward, to_left = np.array([np.sin(heading), np.cos(heading)]), np.array([np.cos(heading), -np.sin(heading)])
+    return _even(ahead[:, None] * forward + aside[:, None] * to_left + np.asarray(centre), closed=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,23 @@ TRUTH_JOINTS = (*CASIA14.joints, "left heel", "right heel", "left toe", "right t
 """The joints whose truth is kept: casia14 first. Head is the mean of nose and ears, neck that of the shoulders."""
 
 
+class Actor(Protocol):
+    """Somebody in a scene: a body, dressed, that moves."""
+
+    @property
+    def body(self) -> Body: ...
+
+    @property
+    def looks(self) -> Looks: ...
+
+    @property
+    def clothes(self) -> Clothes: ...
+
+    def motion(self, times: np.ndarray) -> Motion:
+        """The motion at (T,) increasing seconds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Walker:
     """One person in a scene. style is the session's. start: metres along the path at time 0; phase: of the gait cycle
@@ -37,13 +55,18 @@ class Walker:
     phase: float = 0.0
     seed: int = 0
 
+    def motion(self, times: np.ndarray) -> Motion:
+        """The walk at (T,) increasing seconds."""
+        return walk(self.body, self.style, self.path, times, start=self.start, phase=self.phase,
+                    generator=np.random.default_rng(self.seed))  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Scene:
     """Everything in a clip. fps: frames a second; seconds: how long; grain: standard deviation of the camera's noise in
     grey levels of 255; seed: of the grain."""
 
-    walkers: tuple[Walker, ...]
+    walkers: tuple[Actor, ...]
     camera: Camera
     background: Background
     light: Light
@@ -75,11 +98,7 @@ class Truth:
 
 def motions(scene: Scene) -> list[Motion]:
     """Each walker's motion at the frames' times."""
-    return [
-        walk(person.body, person.style, person.path, scene.times, start=person.start, phase=person.phase,
-             generator=np.random.default_rng(person.seed))
-        for person in scene.walkers
-    ]  # fmt: skip
+    return [person.motion(scene.times) for person in scene.walkers]
 
 
 def truth(scene: Scene) -> Truth:

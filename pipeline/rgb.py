@@ -1,0 +1,131 @@
+"""From walkers, drawn and recorded, to an encoder for footage: one run, which goes on where it was stopped.
+
+    reid train --config configs/train/rgb.yaml --set kgbd=kgbd.npz
+
+Shots of both kinds of walkers go through the real pose estimator; a model of what it does to a skeleton is fitted to
+them and shows it many more walkers, who are never rendered; SM-SGE learns from all of them, first to reconstruct, then
+to tell people apart; at last discriminants, weights and thresholds are fitted on people whom no encoder was trained on.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.calibrate import calibrate, described, write_calibrated
+from pipeline.rgb_config import RgbConfig
+from pipeline.settings import Settings
+from pipeline.synthetic.estimator import Estimator, fit_estimator
+from pipeline.synthetic.imagined import imagined_shots, walked_joints
+from pipeline.synthetic.pairs import Shown, read_shots
+from pipeline.synthetic.shots import Drawn, Walked, make_shots
+from pipeline.synthetic.skeletons import population_skeletons
+from pipeline.values import Progress, silent
+from smsge.checkpoint import load_checkpoint
+from smsge.clips import Clips
+from smsge.config import parse_people
+from smsge.datasets.kgbd import read_kgbd
+from smsge.layouts import CASIA14
+from smsge.recipe import train_from_config
+from smsge.sequence import SkeletonSequence
+
+ENCODERS = {"reconstruction": "selfsupervised.safetensors", "prototypes": "default.safetensors"}
+"""What the calibrated encoder of each objective is called in the run's folder."""
+
+ESTIMATOR = "estimator.npz"
+
+
+def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = silent) -> list[Path]:
+    """Runs every stage and gives the calibrated encoders, the self-supervised one first.
+
+    Shots that are there already are kept, always; with `resume` training goes on from its last checkpoint. Raises
+    DatasetError, CheckpointError, ConfigError, PoseModelError.
+    """
+    out, settings = Path(config.out), Settings()
+    shown = film(config, settings, progress)
+    groups = parted(config, shown)
+    estimator = fit_estimator([pair for one in groups["train"] for pair in one.pairs])
+    estimator.save(out / ESTIMATOR)
+    imagined = list(imagine_all(config, estimator, progress))
+    train, validation, unseen = (_sequences(groups[name]) for name in ("train", "validation", "calibration"))
+    strides = [config.stride] * len(train) + [config.imagined.stride] * len(imagined)
+    frames = config.encoder.frames
+    parts = Clips.of([*train, *imagined], frames, strides), Clips.of(validation, frames, config.stride), estimator.fps
+    done = []
+    for objective, name in ENCODERS.items():
+        weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
+        trained = load_checkpoint(weights)
+        done.append(write_calibrated(trained, calibrate(*described(trained, unseen).parted()), out / name))
+    return done
+
+
+def parted(config: RgbConfig, shown: Iterable[Shown]) -> dict[str, list[Shown]]:
+    """The shots of those who are trained on, and of the drawn people kept for validation and for calibration."""
+    places = {name: number for number, name in enumerate(drawn_names(config))}
+    kept = config.trained
+    groups: dict[str, list[Shown]] = {"train": [], "validation": [], "calibration": []}
+    for one in shown:
+        place = places.get(one.sequence.identity, 0)
+        group = "train" if place < kept else "validation" if place < kept + config.validation else "calibration"
+        groups[group].append(one)
+    return groups
+
+
+def drawn_names(config: RgbConfig) -> list[str]:
+    """What the drawn people are called, from the first."""
+    return [f"drawn_{number:04d}" for number in range(1, config.drawn + 1)]
+
+
+def film(config: RgbConfig, settings: Settings, progress: Progress = silent) -> list[Shown]:
+    """All shots, made where they are not there yet, as a search sees them."""
+    out, shown = Path(config.out), []
+    casts: list[tuple[Drawn | Walked, list[str], int]] = [(Drawn(config.seed), drawn_names(config), config.drawn_shots)]
+    if config.kgbd is not None:
+        people = tuple(sorted(parse_people(config.walked, "walked")))
+        names = [recorded_name(person) for person in people]
+        casts.append((Walked(config.recorded_seed, config.kgbd, people), names, config.walked_shots))
+    for cast, names, shots in casts:
+        folder = out / type(cast).__name__.lower()
+        make_shots(folder, cast, names, range(1, shots + 1), workers=config.workers, progress=progress)
+        shown += read_shots(folder, settings, config.encoder.frames, progress)
+    return shown
+
+
+def recorded_name(person: int) -> str:
+    """What a person of KGBD is called."""
+    return f"kgbd_{person:03d}"
+
+
+def imagine_all(config: RgbConfig, estimator: Estimator, progress: Progress = silent) -> Iterator[SkeletonSequence]:
+    """The shots that are never rendered, of the recorded people and of the drawn ones, none of whom is kept from
+    training."""
+    told, filmed = config.imagined, config.trained
+    for person, walks in _recorded_walks(config, estimator.fps):
+        seed = [config.recorded_seed, 2, person]
+        yield from imagined_shots(walks, estimator, recorded_name(person), told.recorded_views, told.seconds, seed)
+    numbers = [*range(1, filmed + 1), *range(config.drawn + 1, config.drawn + 1 + max(told.people - filmed, 0))]
+    for done, person in enumerate(numbers[: told.people], start=1):
+        walks = [
+            walk.joints.astype(np.float64)
+            for walk in population_skeletons(config.seed, [person], told.sessions, CASIA14, estimator.fps,
+                                             told.seconds + 1, form="canonical")
+        ]  # fmt: skip
+        seed = [config.seed, 1, person]
+        yield from imagined_shots(walks, estimator, f"drawn_{person:04d}", told.views, told.seconds, seed)
+        progress("imagining walkers", done, told.people)
+
+
+def _recorded_walks(config: RgbConfig, fps: float) -> Iterator[tuple[int, list[np.ndarray]]]:
+    if config.kgbd is None or config.imagined.recorded_views == 0:
+        return
+    people = parse_people(config.walked, "walked")
+    found: dict[str, list[np.ndarray]] = {}
+    for walk in read_kgbd(config.kgbd, "kinect20", None, people, "recorded"):
+        found.setdefault(walk.identity, []).append(walk.joints.astype(np.float64))
+    for identity, walks in found.items():
+        generator = np.random.default_rng([config.recorded_seed, int(identity)])  # the same body as in the shots
+        yield int(identity), walked_joints(walks, fps, generator)
+
+
+def _sequences(shown: Iterable[Shown]) -> list[SkeletonSequence]:
+    return [one.sequence for one in shown]

@@ -1,0 +1,72 @@
+"""Shots read back: the skeletons that a search would make of them, each beside what was really there."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import DatasetError
+from pipeline.normalize import canonical_sequence, steady
+from pipeline.quality import assess
+from pipeline.settings import Settings
+from pipeline.skeletons import load_skeletons
+from pipeline.synthetic.estimator import Pair, in_statures, ray_axes
+from pipeline.values import Progress, silent
+from smsge.sequence import SkeletonSequence
+
+_HEAD, _ANKLES = 0, [27, 28]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One track of a shot. sequence: canonical, with identity, session and truth. pairs: its stretches beside the truth, as
+    the camera saw them. quality: of the track, in [0, 1]."""
+
+    sequence: SkeletonSequence
+    pairs: tuple[Pair, ...]
+    quality: float
+
+
+def read_shots(folder: Path, settings: Settings, frames: int, progress: Progress = silent) -> list[Shown]:
+    """Every usable track below `folder` (see `shots`), people and shots in order of name.
+
+    Tracks that a search would refuse, or that hold no window of `frames`, are left out. Raises DatasetError where the
+    truth of a shot is missing, SkeletonFileError.
+    """
+    files = sorted(folder.glob("people/*/shot_*.npz"))
+    found = []
+    for number, path in enumerate(files, start=1):
+        found += list(_shown(path, settings, frames))
+        progress("reading shots", number, len(files))
+    return found
+
+
+def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
+    there = Path(*path.parts[:-3], "truth", *path.parts[-2:])
+    person, shot = path.parent.name, path.stem
+    try:
+        with np.load(there, allow_pickle=False) as archive:
+            times, camera, up = (archive[name].astype(np.float64) for name in ("times", "camera", "up"))
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DatasetError(f"{there}: the truth of {path} cannot be read ({error}); film the shot again") from error
+    for track in load_skeletons(path).tracks:
+        quality = assess(track, settings.quality, settings.normalize.max_gap)
+        if quality.refusal is not None:
+            continue
+        parts = steady(track, settings.normalize)
+        sequence = canonical_sequence([joints for _, joints in parts], settings.normalize.fps)
+        if not len(sequence.windows(frames, frames)):
+            continue
+        height = float(np.median(track.image[:, _ANKLES, 1].max(axis=1) - track.image[:, _HEAD, 1]))
+        pairs = []
+        for at, joints in parts:
+            known = np.stack([np.interp(at, times, column) for column in camera[:, :14].reshape(len(camera), -1).T], 1)
+            true, upward = ray_axes(known.reshape(-1, 14, 3), up)
+            pairs.append(Pair(person, shot, settings.normalize.fps, max(height, 20.0), in_statures(joints),
+                              in_statures(true), upward))  # fmt: skip
+        truth = canonical_sequence([pair.true for pair in pairs], settings.normalize.fps).joints
+        known = replace(sequence, identity=person, session=f"{person}/{shot}", truth=truth)
+        yield Shown(known, tuple(pairs), quality.score)

@@ -1,0 +1,208 @@
+"""Shots: people at random, filmed by cameras at random, as bad cameras film, seen by the real pose estimator.
+
+A shot is rendered in memory, spoiled (grey, blurred, compressed) and posed; what stays is a file of skeletons such as
+`reid extract` writes, and beside it where the joints really were. So a thousand people are a few hundred megabytes,
+and `reid train` reads them like footage.
+
+    OUT/people/PERSON/shot_1.npz     what MediaPipe saw          OUT/truth/PERSON/shot_1.npz    what was there
+"""
+
+import hashlib
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.pose import MediaPipePose, PoseEstimator
+from pipeline.settings import Settings
+from pipeline.skeletons import Extraction, save_skeletons
+from pipeline.synthetic.casting import draw_person, film
+from pipeline.synthetic.driven import Recorded, measured_body, one_body, recorded_motion
+from pipeline.synthetic.looks import draw_clothes, draw_looks
+from pipeline.synthetic.outings import population_motion
+from pipeline.synthetic.scene import Actor, Scene, render, truth
+from pipeline.tracking import Tracker
+from pipeline.values import Progress, silent
+from smsge.datasets.kgbd import FPS, read_kgbd
+from smsge.files import whole_file
+
+RATE = 50.0
+"""Hz at which a motion is known, to be looked up at the times of a camera's frames."""
+
+
+@dataclass(frozen=True)
+class Spoil:
+    """What a camera does to a picture. grey: no colour. blur: deviation in pixels. quality: of JPEG, in per cent.
+    contrast: factor about middle grey. shift: of the brightness, in grey levels."""
+
+    grey: bool
+    blur: float
+    quality: int
+    contrast: float
+    shift: float
+
+    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> the same, as this camera would have kept it."""
+        picture = rgb
+        if self.grey:
+            picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+        if self.blur > 0.2:
+            picture = cv2.GaussianBlur(picture, (0, 0), self.blur)
+        picture = cv2.convertScaleAbs(picture, alpha=self.contrast, beta=self.shift + 128 * (1 - self.contrast))
+        done, packed = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, self.quality))
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR) if done else picture)
+
+
+def draw_spoil(generator: np.random.Generator) -> Spoil:
+    """A camera at random, from good to poor."""
+    return Spoil(
+        grey=bool(generator.random() < 0.3),
+        blur=float(max(0.0, generator.normal(0.3, 0.5))),
+        quality=int(generator.integers(30, 96)),
+        contrast=float(np.clip(generator.normal(0.95, 0.15), 0.55, 1.3)),
+        shift=float(generator.normal(0.0, 12.0)),
+    )
+
+
+class Cast(Protocol):
+    """Who can be filmed."""
+
+    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
+        """Who walks in a shot (both numbers from 1), for how many seconds, and what the rest of it is drawn from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """People drawn at random: who `person` is follows from `seed` and the number alone; the day from the shot's too."""
+
+    seed: int
+
+    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
+        who = draw_person(np.random.default_rng([self.seed, person]))
+        day = np.random.default_rng([self.seed, person, 1 + shot])
+        seconds = float(day.uniform(2.6, 5.0))
+        # The ground of a picture is level.
+        body, motion, _ = population_motion(self.seed, person, shot, seconds=seconds, fps=RATE, stops=0.1, slopes=0.0)
+        return Recorded(body, who.looks, draw_clothes(day, body.sex == "female"), motion), seconds, day
+
+
+@dataclass(frozen=True)
+class Walked:
+    """People whose walks a depth sensor recorded (KGBD, `people` by their numbers there): real proportions and gaits.
+
+    Shot 1 is cut from somebody's first walk, shot 2 from the second, and so on, round and round.
+    """
+
+    seed: int
+    kgbd: str
+    people: tuple[int, ...]
+
+    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
+        number = self.people[person - 1]
+        walks = _walks(self.kgbd, number)
+        own = np.random.default_rng([self.seed, number])
+        body = measured_body(np.concatenate(walks), own)
+        looks, pitch = draw_looks(own, body.sex == "female"), float(own.normal(0.07, 0.08))
+        day = np.random.default_rng([self.seed, number, 1 + shot])
+        walk = walks[(shot - 1) % len(walks)]
+        frames = min(round(float(day.uniform(2.4, 4.5)) * FPS), len(walk))
+        first = int(day.integers(0, len(walk) - frames + 1))
+        motion = recorded_motion(walk[first : first + frames], FPS, body, pitch)
+        heading = float(day.uniform(-np.pi, np.pi))
+        clothes = draw_clothes(day, body.sex == "female")
+        return Recorded(body, looks, clothes, motion, heading), frames / FPS, day
+
+
+@lru_cache(maxsize=8)
+def _walks(kgbd: str, person: int) -> tuple[np.ndarray, ...]:
+    """Each (T, 20, 3) metres, with one person's bones. Raises DatasetError as `read_kgbd`."""
+    found = read_kgbd(kgbd, "kinect20", None, {person}, "recorded")
+    return tuple(one_body([walk.joints.astype(np.float64) for walk in found]))
+
+
+def draw_shot(actor: Actor, seconds: float, generator: np.random.Generator) -> tuple[Scene, Spoil]:
+    """A camera, a place and a light for who walks: 60 to 200 pixels tall, seen from knee height to above the head."""
+    tall = float(np.exp(generator.uniform(np.log(60.0), np.log(200.0))))
+    fps = 15.0 if generator.random() < 0.7 else 25.0
+    above = float(generator.uniform(0.8, 2.6) if generator.random() < 0.65 else generator.uniform(2.6, 4.5))
+    width, height = (2 * round(max(least, share * tall) / 2) for least, share in ((240, 3.2), (180, 1.9)))
+    scene = film((actor,), generator, seconds=seconds, fps=fps, width=width, height=height, tall=tall, above=above)
+    return replace(scene, grain=float(generator.uniform(0.5, 5.0))), draw_spoil(generator)
+
+
+def shoot(cast: Cast, person: int, shot: int, pose: PoseEstimator, settings: Settings) -> tuple[Extraction, Scene]:
+    """One shot, posed; and the scene, for its truth."""
+    scene, spoil = draw_shot(*cast(person, shot))
+    tracker = Tracker(settings.tracking)
+    for frame in render(scene):
+        spoiled = replace(frame, rgb=spoil(frame.rgb))
+        tracker.update(spoiled, pose(spoiled))
+    size, name, frames = (scene.camera.width, scene.camera.height_px), f"shot_{shot}", len(scene.times)
+    content = hashlib.sha256(f"{cast} {person} {shot}".encode()).hexdigest()
+    tracks = tuple(tracker.finish(size, name))
+    return Extraction(name, content, size, scene.fps, frames / scene.fps, frames, tracks), scene
+
+
+_Job = tuple[int, int, Path]
+
+
+def make_shots(out: Path, cast: Cast, names: Sequence[str], shots: Sequence[int], *, workers: int = 1,
+               progress: Progress = silent) -> int:  # fmt: skip
+    """Writes the shots numbered `shots` of the people called `names` (person 1, 2, …); those that are there are kept,
+    so a second run goes on where one was stopped. Shot by shot, not person by person: at any moment all people have
+    about as many. Returns how many files there are. Raises UserError on impossible numbers and where it cannot write.
+    """
+    if not names or not shots or workers < 1:
+        raise UserError("nothing to film: give at least one person, one shot and one worker")
+    jobs = [(person, shot, out / "people" / name / f"shot_{shot}.npz") for shot in shots
+            for person, name in enumerate(names, start=1)]  # fmt: skip
+    waiting = [job for job in jobs if not job[2].exists()]
+    done = len(jobs) - len(waiting)
+    progress("shots", done, len(jobs))
+    for _ in _run(cast, waiting, workers):
+        done += 1
+        progress("shots", done, len(jobs))
+    return done
+
+
+def _run(cast: Cast, jobs: list[_Job], workers: int) -> Iterator[None]:
+    if workers == 1:
+        for job in jobs:
+            _make(cast, job)
+            yield
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for _ in pool.map(partial(_make, cast), jobs, chunksize=4):
+            yield
+
+
+@lru_cache(maxsize=1)
+def _pose() -> MediaPipePose:
+    return MediaPipePose(Settings().pose)
+
+
+def _make(cast: Cast, job: _Job) -> None:
+    person, shot, path = job
+    extraction, scene = shoot(cast, person, shot, _pose(), Settings())
+    known = truth(scene)
+    there = Path(*path.parts[:-3], "truth", *path.parts[-2:])
+    arrays = {"joints": np.array(known.joints), "times": known.times, "camera": known.camera[0].astype(np.float32),
+              "up": scene.camera.rotation @ np.array([0.0, 1.0, 0.0])}  # fmt: skip
+    try:
+        for folder in (path.parent, there.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(there) as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {there}: {error.strerror or error}; choose a folder that can be written"
+        ) from error
+    save_skeletons(path, extraction, overwrite=True)  # last: it tells a later run that both are there

@@ -1,0 +1,125 @@
+"""How often rendered people are found again, by how differently the camera sees them: a table for an encoder.
+
+    python -m pipeline.views SHOTS --weights default --fitted TRAINING_SHOTS
+
+`SHOTS` is a folder as `pipeline.synthetic.shots` makes it, of people whom nothing was fitted to. Every pair of tracks of
+one person from two shots is one question: the first is the probe, the second stands in a gallery beside one track of
+everybody else, the one of theirs whose view differs from the probe's by most nearly as much. So views do not tell
+who is who, and chance is one in as many people as there are.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.embed import TrackEmbedder, load_embedder
+from pipeline.errors import DatasetError, UserError
+from pipeline.settings import EncoderSettings, Settings
+from pipeline.synthetic.estimator import facing
+from pipeline.synthetic.pairs import Shown, read_shots
+from smsge.bootstrap import mean_interval
+from smsge.descriptors import bone_lengths
+from smsge.matching import cosine, standardise, statistics
+
+Array = NDArray[np.floating]
+
+EDGES = (0, 30, 60, 90, 120, 150, 180)
+"""Degrees between which differences of azimuth are told together."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """probe, mate: track numbers. others: one of each other person. bin: of the difference, in EDGES."""
+
+    probe: int
+    mate: int
+    others: NDArray[np.int64]
+    bin: int
+
+
+def azimuth(shown: Shown) -> float:
+    """Degrees: the mean direction from which the camera sees the person; 0 is the front."""
+    angles = np.concatenate([facing(pair.true, pair.fps) for pair in shown.pairs])
+    return float(np.degrees(np.angle(np.exp(1j * angles).mean())))
+
+
+def questions(people: NDArray[np.str_], shots: NDArray[np.str_], azimuths: Array) -> list[Question]:
+    """Every ordered pair of tracks (N,) of one person and two shots; none where nobody has two."""
+    apart = np.abs((azimuths[:, None] - azimuths[None] + 180) % 360 - 180)
+    found = []
+    for probe, mate in zip(*np.nonzero((people[:, None] == people) & (shots[:, None] != shots)), strict=True):
+        off = np.abs(apart[probe] - apart[probe, mate])
+        order = np.argsort(off, kind="stable")
+        strangers = order[people[order] != people[probe]]
+        first = np.unique(people[strangers], return_index=True)[1]
+        number = min(int(np.searchsorted(EDGES, apart[probe, mate], "right")) - 1, len(EDGES) - 2)
+        found.append(Question(int(probe), int(mate), strangers[first], number))
+    return found
+
+
+def answers(similarity: Array, asked: Sequence[Question]) -> NDArray[np.bool_]:
+    """(Q,) whether the mate is nearer than everybody else; a tie is a miss. similarity: (N, N)."""
+    return np.array([similarity[q.probe, q.mate] > similarity[q.probe, q.others].max() for q in asked], bool)
+
+
+def table(similarities: Mapping[str, Array], people: NDArray[np.str_], asked: Sequence[Question]) -> str:
+    """A Markdown row a descriptor: per cent of questions answered rightly, by difference of azimuth and in all, with
+    the 95 % interval over people of the last."""
+    bins = np.array([question.bin for question in asked])
+    who = people[[question.probe for question in asked]]
+    columns = [f"{a}-{b}° ({int((bins == n).sum())})" for n, (a, b) in enumerate(zip(EDGES, EDGES[1:], strict=False))]
+    lines = [f"| descriptor | {' | '.join(columns)} | all ({len(asked)}) | 95 % interval |"]
+    lines.append("|---" * (len(columns) + 3) + "|")
+    for name, similarity in similarities.items():
+        right = answers(similarity, asked)
+        shares = [f"{100 * right[bins == n].mean():.1f}" if (bins == n).any() else "-" for n in range(len(EDGES) - 1)]
+        low, high = mean_interval(right.astype(float), who)
+        lines.append(f"| {name} | {' | '.join(shares)} | {100 * right.mean():.1f} | {100 * low:.1f} to {100 * high:.1f} |")
+    return "\n".join(lines)
+
+
+def similarities(embedder: TrackEmbedder, shown: Sequence[Shown], fitted: Sequence[Shown]) -> dict[str, Array]:
+    """{descriptor: (N, N)}; plain descriptors are standardised by the tracks of `fitted`."""
+    found = {}
+    own, usual = ([one.sequence for one in part] for part in (shown, fitted))
+    raw, base = embedder.describe(own), embedder.describe(usual)
+    raw["bones"], base["bones"] = (np.stack([bone_lengths(one) for one in part]) for part in (own, usual))
+    for name, part in (("bone lengths", "bones"), ("posture statistics", "posture"), ("SM-SGE alone", "encoder")):
+        plain = standardise(raw[part], *statistics(base[part]))
+        found[name] = cosine(plain, plain)
+    for part, standard in embedder.standards.items():
+        rows = standard(raw[part])
+        found[f"{part} as calibrated"] = cosine(rows, rows)
+    joined = embedder.join(raw)
+    return found | {f"reid: {embedder.name}": cosine(joined, joined)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.views", description=__doc__)
+    parser.add_argument("shots", type=Path, help="a folder of shots with people/ and truth/ in it")
+    parser.add_argument("--fitted", type=Path, required=True, help="shots that plain descriptors are standardised by")
+    parser.add_argument("--weights", default="default", help="an encoder that ships, or a path")
+    options = parser.parse_args(argv)
+    try:
+        embedder, settings = load_embedder(EncoderSettings(weights=options.weights)), Settings()
+        shown, fitted = (read_shots(folder, settings, embedder.frames) for folder in (options.shots, options.fitted))
+        people = np.array([one.sequence.identity for one in shown])
+        asked = questions(people, np.array([one.sequence.session for one in shown]), np.array(list(map(azimuth, shown))))
+        if not asked or not fitted:
+            raise DatasetError(f"{options.shots}: nobody is usable in two shots; film more of each person")
+        text = table(similarities(embedder, shown, fitted), people, asked)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
