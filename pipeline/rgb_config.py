@@ -35,7 +35,8 @@ class RgbConfig:
     """The whole run; `configs/train/rgb.yaml` is the one that ships.
 
     recipe: always "rgb". out: the folder for everything. kgbd: its folder or .npz; None goes without recorded walks.
-    drawn, drawn_shots: people at random and shots of each. walked, walked_shots: people of KGBD, as in "1-132", and shots of each.
+    drawn, drawn_shots: people at random and shots of each. walked, walked_shots: people of KGBD, as in "1-132", and
+    shots of each.
     validation, calibration: how many of the drawn people, from the last, are kept from training: the first of them for
     the validation loss, the others for discriminants and thresholds. imagined: see `Imagined`. seed: of the population;
     recorded_seed: of what no sensor measured of the recorded people.

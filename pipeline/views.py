@@ -2,13 +2,14 @@
 
     python -m pipeline.views SHOTS --weights default --fitted TRAINING_SHOTS
 
-`SHOTS` is a folder as `pipeline.synthetic.shots` makes it, of people whom nothing was fitted to. Every pair of tracks of
-one person from two shots is one question: the first is the probe, the second stands in a gallery beside one track of
+`SHOTS` is a folder as `pipeline.synthetic.shots` makes it, of people whom nothing was fitted to. Every pair of tracks
+of one person from two shots is one question: the first is the probe, the second stands in a gallery beside one track of
 everybody else, the one of theirs whose view differs from the probe's by most nearly as much. So views do not tell
 who is who, and chance is one in as many people as there are.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,14 +73,15 @@ def table(similarities: Mapping[str, Array], people: NDArray[np.str_], asked: Se
     the 95 % interval over people of the last."""
     bins = np.array([question.bin for question in asked])
     who = people[[question.probe for question in asked]]
-    columns = [f"{a}-{b}° ({int((bins == n).sum())})" for n, (a, b) in enumerate(zip(EDGES, EDGES[1:], strict=False))]
+    columns = [f"{a}-{b}° ({int((bins == n).sum())})" for n, (a, b) in enumerate(itertools.pairwise(EDGES))]
     lines = [f"| descriptor | {' | '.join(columns)} | all ({len(asked)}) | 95 % interval |"]
     lines.append("|---" * (len(columns) + 3) + "|")
     for name, similarity in similarities.items():
         right = answers(similarity, asked)
         shares = [f"{100 * right[bins == n].mean():.1f}" if (bins == n).any() else "-" for n in range(len(EDGES) - 1)]
         low, high = mean_interval(right.astype(float), who)
-        lines.append(f"| {name} | {' | '.join(shares)} | {100 * right.mean():.1f} | {100 * low:.1f} to {100 * high:.1f} |")
+        interval = f"{100 * low:.1f} to {100 * high:.1f}"
+        lines.append(f"| {name} | {' | '.join(shares)} | {100 * right.mean():.1f} | {interval} |")
     return "\n".join(lines)
 
 
@@ -110,7 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         embedder, settings = load_embedder(EncoderSettings(weights=options.weights)), Settings()
         shown, fitted = (read_shots(folder, settings, embedder.frames) for folder in (options.shots, options.fitted))
         people = np.array([one.sequence.identity for one in shown])
-        asked = questions(people, np.array([one.sequence.session for one in shown]), np.array(list(map(azimuth, shown))))
+        shots = np.array([one.sequence.session for one in shown])
+        asked = questions(people, shots, np.array(list(map(azimuth, shown))))
         if not asked or not fitted:
             raise DatasetError(f"{options.shots}: nobody is usable in two shots; film more of each person")
         text = table(similarities(embedder, shown, fitted), people, asked)

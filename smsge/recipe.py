@@ -38,8 +38,8 @@ def train_from_config(
     parts: the clips, where they are not read from the dataset that `config` names.
 
     In `config.out`: `state.pt` (all that is trained, optimiser, step, settings), `curve.csv`, `curve.png`, and
-    `encoder.safetensors`, the encoder alone or with its head, of the checkpoint with the lowest validation loss; all are
-    whole at any moment.
+    `encoder.safetensors`, the encoder alone or with its head, of the checkpoint with the lowest validation loss; all
+    are whole at any moment.
 
     Raises DatasetError, CheckpointError or ConfigError.
     """

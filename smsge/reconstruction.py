@@ -90,7 +90,8 @@ class SelfSupervision(Objective):
             subsets = [torch.arange(frames)]
         else:
             subsets = draw_subsets(frames, generator, self.config.subset_lengths)
-        return torch.stack(list(self.reconstruction.losses(self.encoder, batch.clips, subsets, batch.truth).values())).sum()
+        losses = self.reconstruction.losses(self.encoder, batch.clips, subsets, batch.truth)
+        return torch.stack(list(losses.values())).sum()
 
 
 def _decoder(hidden: int, outputs: int) -> nn.Sequential:

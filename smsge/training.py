@@ -35,8 +35,8 @@ _VALIDATION_SEED = 7
 
 @dataclass(frozen=True)
 class Batch:
-    """Some clips of a `Clips`. clips: (B, f, J, 3) float32; labels: (B,) int64; which: (B,) int64, their numbers; truth:
-    like clips, where the joints really were, None for where they are said to be."""
+    """Some clips of a `Clips`. clips: (B, f, J, 3) float32; labels: (B,) int64; which: (B,) int64, their numbers;
+    truth: like clips, where the joints really were, None for where they are said to be."""
 
     clips: Tensor
     labels: Tensor

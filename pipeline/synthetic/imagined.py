@@ -66,6 +66,4 @@ def imagined_shots(walks: Sequence[np.ndarray], estimator: Estimator, identity: 
         for view in range(1, views + 1):
             part = cut(walk, round(seconds * estimator.fps), generator)
             seen = imagine(part, estimator, person, generator)
-            yield SkeletonSequence(
-                seen.joints, CASIA14, seen.fps, seen.segment, identity, f"{identity}/i{number}.{view}"
-            )
+            yield replace(seen, identity=identity, session=f"{identity}/i{number}.{view}")

@@ -22,8 +22,8 @@ _HEAD, _ANKLES = 0, [27, 28]
 
 @dataclass(frozen=True)
 class Shown:
-    """One track of a shot. sequence: canonical, with identity, session and truth. pairs: its stretches beside the truth, as
-    the camera saw them. quality: of the track, in [0, 1]."""
+    """One track of a shot. sequence: canonical, with identity, session and truth. pairs: its stretches beside the
+    truth, as the camera saw them. quality: of the track, in [0, 1]."""
 
     sequence: SkeletonSequence
     pairs: tuple[Pair, ...]
@@ -68,5 +68,5 @@ def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
             pairs.append(Pair(person, shot, settings.normalize.fps, max(height, 20.0), in_statures(joints),
                               in_statures(true), upward))  # fmt: skip
         truth = canonical_sequence([pair.true for pair in pairs], settings.normalize.fps).joints
-        known = replace(sequence, identity=person, session=f"{person}/{shot}", truth=truth)
-        yield Shown(known, tuple(pairs), quality.score)
+        named = replace(sequence, identity=person, session=f"{person}/{shot}", truth=truth)
+        yield Shown(named, tuple(pairs), quality.score)

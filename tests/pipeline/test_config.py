@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.config import MAX_BYTES, load_config, load_settings
 from pipeline.errors import ConfigError
+from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from smsge.config import TrainConfig
 
@@ -142,11 +143,12 @@ def test_any_dataclass_can_be_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "train").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_training_configurations_can_be_loaded(path: Path) -> None:
-    assert load_config(TrainConfig, path, ["encoder.hidden=64"]).encoder.hidden == 64
+    kind: type[TrainConfig] | type[RgbConfig] = RgbConfig if path.stem == "rgb" else TrainConfig
+    assert load_config(kind, path, ["encoder.hidden=64"]).encoder.hidden == 64
     with pytest.raises(ConfigError, match=r"did you mean 'encoder\.hidden'"):
-        load_config(TrainConfig, path, ["hiden=64"])
+        load_config(kind, path, ["hiden=64"])
     with pytest.raises(ConfigError, match=r"--set: .*hidden"):
-        load_config(TrainConfig, path, ["encoder.hidden=0"])
+        load_config(kind, path, ["encoder.hidden=0"])
 
 
 def test_loads_nothing_heavy() -> None:

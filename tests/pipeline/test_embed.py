@@ -11,11 +11,12 @@ from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
-from smsge.checkpoint import load_checkpoint, save_checkpoint
+from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
 from smsge.fusion import fit_standard
 from smsge.layouts import CASIA14
+from smsge.prototypes import PrototypeHead
 from smsge.sequence import SkeletonSequence
 
 
@@ -31,7 +32,7 @@ def weights(tmp_path: Path) -> Path:
     model = SMSGE(EncoderConfig(frames=8, hidden=4)).eval()
     walks = [walk(seed) for seed in range(12)]
     names = [str(seed // 2) for seed in range(12)]
-    raw = describe(model, walks)
+    raw = describe(Checkpoint(model, {}, {}, "0" * 64), walks)
     tensors = {
         key: torch.from_numpy(value)
         for part, vectors in raw.items()
@@ -57,12 +58,30 @@ def test_embeddings_are_of_unit_length_and_do_not_depend_on_the_batch(weights: P
 
 
 def test_a_track_is_the_mean_over_windows_of_the_mean_over_prefixes(weights: Path):
-    model = load_checkpoint(weights).model
-    one = walk(7, 20)
+    checkpoint = load_checkpoint(weights)
+    model, one = checkpoint.model, walk(7, 20)
     windows = torch.from_numpy(one.windows(8, 5))
     with torch.inference_mode():
         slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
-    np.testing.assert_allclose(describe(model, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
+    np.testing.assert_allclose(describe(checkpoint, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
+
+
+def test_an_encoder_with_a_head_is_described_by_its_head(weights: Path):
+    plain = load_checkpoint(weights)
+    torch.manual_seed(1)
+    head = PrototypeHead(16, 5).eval()
+    tensors = {f"head.{name}": value for name, value in head.state_dict().items()}
+    headed = replace(plain, tensors=plain.tensors | tensors, metadata=plain.metadata | {"head": {"width": 5}})
+    one = walk(7, 20)
+    with torch.inference_mode():
+        expected = head(plain.model.embed(torch.from_numpy(one.windows(8, 5)))).mean(dim=0).numpy()
+    got = describe(headed, [one])
+    assert got["encoder"].shape == (1, 5)
+    np.testing.assert_allclose(got["encoder"][0], expected, atol=1e-5)
+    np.testing.assert_array_equal(got["posture"], describe(plain, [one])["posture"])
+    damaged = replace(headed, metadata=plain.metadata | {"head": {"width": 6}})
+    with pytest.raises(CheckpointError, match="head is damaged"):
+        describe(damaged, [one])
 
 
 def test_thresholds_come_from_the_file_and_an_older_one_knows_one_rate(weights: Path):

@@ -20,7 +20,7 @@ from smsge.layouts import CASIA14
 from smsge.matching import cosine, euclidean, retrieve, standardise, statistics
 from smsge.methods import Method, Way, embed_walks, encoder_method, encoder_reading
 from smsge.protocols import Reading, Split
-from smsge.prototypes import PrototypeHead
+from smsge.prototypes import PrototypeHead, load_head
 from smsge.samples import Samples
 from smsge.sequence import SkeletonSequence
 
@@ -197,16 +197,36 @@ def test_a_table_of_nothing_says_what_is_missing(split: Split) -> None:
 
 
 def test_an_embedding_is_the_mean_over_clips_and_prefixes() -> None:
-    torch.manual_seed(0)
-    encoder = SMSGE(TINY)
+    plain = checkpoint()
     sequences = people(range(2), walks=1)
-    rows = embed_walks(encoder, sequences, stride=4, batch=2)
+    rows = embed_walks(plain, sequences, stride=4, batch=2)
     assert rows.shape == (2, 32)
     with torch.no_grad():
-        states = encoder(torch.from_numpy(sequences[1].windows(6, 4)))
+        states = plain.model(torch.from_numpy(sequences[1].windows(6, 4)))
     assert rows[1] == pytest.approx(states.numpy().mean(axis=(0, 1)), abs=1e-5)
     with pytest.raises(DatasetError, match="walk 000_0: 4 frames, 6 are needed"):
-        embed_walks(encoder, people(range(1), walks=1, frames=4))
+        embed_walks(plain, people(range(1), walks=1, frames=4))
+
+
+def test_an_embedding_is_the_heads_where_there_is_one() -> None:
+    headed = checkpoint(head=True)
+    head = load_head(headed)
+    sequences = people(range(2), walks=1)
+    rows = embed_walks(headed, sequences, stride=4, batch=2)
+    assert rows.shape == (2, 5)
+    with torch.no_grad():
+        vectors = head(headed.model.embed(torch.from_numpy(sequences[1].windows(6, 4))))
+    assert rows[1] == pytest.approx(vectors.numpy().mean(axis=0), abs=1e-5)
+    with pytest.raises(CheckpointError, match="head is damaged"):
+        embed_walks(replace(headed, tensors={}), sequences)
+
+
+def test_tracks_of_one_clip_are_walks_of_their_own() -> None:
+    """Several people, or one who left and came back, are tracks of the same session."""
+    plain = checkpoint()
+    alone = people(range(3), walks=1)
+    together = [replace(walk, session="hall") for walk in alone]
+    np.testing.assert_allclose(embed_walks(plain, together), embed_walks(plain, alone), atol=1e-6)
 
 
 def test_an_encoder_says_how_it_wants_its_skeletons() -> None:

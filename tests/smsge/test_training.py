@@ -237,6 +237,27 @@ def test_an_encoder_is_trained_resumed_and_saved(tmp_path: Path) -> None:
     assert load_checkpoint(other).fingerprint != checkpoint.fingerprint
 
 
+@pytest.mark.parametrize("objective", ["reconstruction", "prototypes"])
+def test_clips_may_be_given_instead_of_a_dataset(tmp_path: Path, walks: Clips, objective: str) -> None:
+    of_footage = {"dataset": "footage", "protocol": "last-session", "people": "", "validation": "", "fps": 30.0}
+    config = settings(tmp_path / "run", data=str(tmp_path / "nowhere"), objective=objective, **of_footage)
+    train_from_config(config, parts=(walks, walks, 15.0))
+    checkpoint = load_checkpoint(tmp_path / "run" / "encoder.safetensors")
+    assert checkpoint.metadata["fps"] == 15.0
+    assert checkpoint.metadata["training"]["dataset"] == "footage"
+    assert ("head" in checkpoint.metadata) == (objective == "prototypes")
+    with (tmp_path / "run" / "curve.csv").open() as file:
+        assert all(row["validation_loss"] for row in csv.DictReader(file))
+    with pytest.raises(CheckpointError, match="other settings: clips"):
+        train_from_config(config, resume=True, parts=(walks.thinned(5), walks, 15.0))
+
+
+def test_footage_is_trained_on_as_clips_alone(tmp_path: Path) -> None:
+    of_footage = {"dataset": "footage", "protocol": "last-session", "people": "", "validation": ""}
+    with pytest.raises(DatasetError, match="footage is split as sequences"):
+        train_from_config(settings(tmp_path / "run", **of_footage))
+
+
 def test_people_are_numbers_and_ranges() -> None:
     assert parse_people("1-3, 7") == {1, 2, 3, 7}
     assert parse_people("") == frozenset()
@@ -251,6 +272,8 @@ def test_people_are_numbers_and_ranges() -> None:
         ({"dataset": "faces"}, "dataset"),
         ({"dataset": "ks20", "people": "", "validation": "", "protocol": None}, "protocol: must be given for ks20"),
         ({"people": "", "validation": "", "protocol": "random"}, "kgbd has no 'random'"),
+        ({"dataset": "footage", "people": "", "validation": ""}, "protocol: must be given for footage"),
+        ({"dataset": "footage", "people": "", "validation": "", "protocol": "A"}, "footage has no 'A'"),
         ({"protocol": "last-walk"}, "leave people and validation empty"),
         ({"device": "tpu"}, "device"),
         ({"objective": "guessing"}, "objective"),
