@@ -3,8 +3,8 @@
     python -m pipeline.calibrate --weights runs/kgbd/encoder.safetensors --people clips/ --out default.safetensors
 
 `clips/` is a folder of folders, NAME/*.mp4 (rendered by `reid synthesize`, or footage of people who agreed to it), two
-clips or more of each. Three quarters of the people say what is usual of each descriptor, what tells people apart and
-how much each descriptor counts; the thresholds are taken from the others, whom nothing was fitted to.
+clips or more of each. Three quarters of the people say what is usual of each descriptor and what tells people apart;
+how much each descriptor counts, and the thresholds, are taken from the others.
 """
 
 import argparse
@@ -45,27 +45,31 @@ Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.3, "posture": 0.5}
+SHRINKAGE = {"encoder": 0.6, "posture": 0.7, "joints": 0.6}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
 """Directions kept of each descriptor."""
 
-SHARES = tuple(np.round(np.arange(0.0, 1.01, 0.1), 1))
-"""Weights of the encoder that are tried; the rest is the posture statistics'."""
+STEP = 0.1
+"""Between the weights of a descriptor that are tried."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """N tracks of known people. raw: {descriptor: (N, D)}; people, clips: (N,) whose they are, and of which clip."""
+    """N tracks of known people. raw: {descriptor: (N, D)}; people, clips: (N,) whose they are, and of which clip;
+    views: (N, K) numbers that say from where each was seen, None where nobody knows."""
 
     raw: Mapping[str, Array]
     people: NDArray[np.str_]
     clips: NDArray[np.str_]
+    views: Array | None = None
 
     def only(self, which: NDArray[np.bool_]) -> "Described":
         """The tracks marked (N,)."""
-        return Described({name: rows[which] for name, rows in self.raw.items()}, self.people[which], self.clips[which])
+        raw = {name: rows[which] for name, rows in self.raw.items()}
+        views = None if self.views is None else self.views[which]
+        return Described(raw, self.people[which], self.clips[which], views)
 
     def parted(self) -> tuple["Described", "Described"]:
         """Three quarters of the people, and the others. Raises DatasetError for too few people."""
@@ -90,11 +94,15 @@ class Calibration:
 
 
 def calibrate(fitted: Described, held: Described) -> Calibration:
-    """fitted: people to learn from; held: others, for the thresholds and the report. Raises DatasetError where nobody
-    of the fitted has two tracks."""
-    weights = _best_weights(fitted)
+    """fitted: people that the discriminants are fitted to; held: others, for the weights, the thresholds and the
+    report.
+
+    Raises DatasetError where nobody of the fitted has two tracks.
+    """
     standards = _standards(fitted)
-    joined = fuse([standards[name](held.raw[name]) for name in weights], list(weights.values()))
+    parts = {name: standard(held.raw[name]) for name, standard in standards.items()}
+    weights = _best_weights(parts, held)
+    joined = fuse([parts[name] for name in weights], list(weights.values()))
     plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
     labels = held.people, held.people, held.clips, held.clips
     similarity = cosine(joined, joined)
@@ -112,33 +120,35 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
         **_figures("joined", joined, labels),
         **{key: figure for name, rows in plain.items() for key, figure in _figures(name, rows, labels).items()},
     }
-    return Calibration(standards, weights, threshold, thresholds, report)
+    return Calibration({name: standards[name] for name in weights}, weights, threshold, thresholds, report)
 
 
 def _standards(tracks: Described) -> dict[str, Standard]:
     try:
         return {
-            name: fit_standard(tracks.raw[name], tracks.people.tolist(), shrinkage, RANK)
+            name: fit_standard(tracks.raw[name], tracks.people.tolist(), shrinkage, RANK, tracks.views)
             for name, shrinkage in SHRINKAGE.items()
         }
     except ValueError as error:
         raise DatasetError(f"cannot calibrate: {error}") from error
 
 
-def _best_weights(tracks: Described) -> dict[str, float]:
-    """The shares with the highest mean average precision among people that the discriminants were not fitted to."""
-    names = np.unique(tracks.people)
-    found = np.zeros(len(SHARES))
-    for fold in range(3):
-        others = np.isin(tracks.people, names[fold::3])
-        rest, own = tracks.only(~others), tracks.only(others)
-        standards = _standards(rest)
-        alike = {name: cosine(rows, rows) for name, rows in ((n, standards[n](own.raw[n])) for n in SHRINKAGE)}
-        for number, share in enumerate(SHARES):
-            both = share * alike["encoder"] + (1 - share) * alike["posture"]
-            found[number] += retrieve(both, own.people, own.people, own.clips, own.clips, ranks=(1,)).mean_ap
-    best = float(SHARES[int(found.argmax())])
-    return {"encoder": best, "posture": round(1 - best, 1)}
+def _best_weights(parts: Mapping[str, Array], held: Described) -> dict[str, float]:
+    """Those with the highest mean average precision; they sum to 1, the encoder always counts, and another descriptor
+    that does not help has none. parts: {descriptor: (N, R)} of unit length."""
+    alike = np.stack([cosine(rows, rows) for rows in parts.values()])
+    labels = held.people, held.people, held.clips, held.clips
+    tried = _shares(len(parts))
+    found = [retrieve(np.tensordot(shares, alike, axes=1), *labels, ranks=(1,)).mean_ap for shares in tried]
+    best = tried[int(np.argmax(found))]
+    return {name: float(share) for name, share in zip(parts, best, strict=True) if share > 0}
+
+
+def _shares(parts: int) -> Array:
+    """(T, parts): all weights in steps of `STEP` that sum to 1, the first above 0."""
+    steps = round(1 / STEP)
+    grid = np.stack(np.meshgrid(*[np.arange(steps + 1)] * parts, indexing="ij"), axis=-1).reshape(-1, parts)
+    return np.asarray(np.round(grid[(grid.sum(axis=1) == steps) & (grid[:, 0] > 0)] * STEP, 6))
 
 
 def _figures(name: str, vectors: Array, labels: Labels) -> dict[str, float]:
@@ -163,11 +173,12 @@ def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> 
     return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
 
 
-def described(checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence]) -> Described:
+def described(checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], views: Array | None = None) -> Described:
     """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report."""
     raw = describe(checkpoint, sequences)
     raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
-    return Described(raw, np.array([s.identity for s in sequences]), np.array([s.session for s in sequences]))
+    people, clips = (np.array([getattr(s, key) for s in sequences]) for key in ("identity", "session"))
+    return Described(raw, people, clips, views)
 
 
 def write_calibrated(trained: Checkpoint, done: Calibration, out: Path) -> Path:

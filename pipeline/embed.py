@@ -11,7 +11,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
-from smsge.descriptors import posture_statistics
+from smsge.descriptors import joint_statistics, posture_statistics
 from smsge.fusion import Standard, fuse
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence
@@ -23,8 +23,8 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
 class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
-    A checkpoint holds the encoder, a `Standard` for each descriptor it joins ("encoder", "posture") and, in its
-    metadata, their `weights`, the calibrated `threshold` and, in files that are not too old for them, `thresholds`.
+    A checkpoint holds the encoder, a `Standard` for each descriptor it joins ("encoder", "posture", "joints") and, in
+    its metadata, their `weights`, the calibrated `threshold` and, in files that are not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
@@ -76,14 +76,15 @@ class TrackEmbedder:
 def describe(
     checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
 ) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, D), the mean over windows of what `embed_walks` says, and posture
-    (N, P).
+    """The raw descriptors of N tracks: encoder (N, D), the mean over windows of what `embed_walks` says; posture (N, P)
+    and joints (N, 6 J), the statistics of these names.
 
     Raises DatasetError where a track has no full window.
     """
     return {
         "encoder": embed_walks(checkpoint, sequences, batch=batch),
         "posture": np.stack([posture_statistics(sequence) for sequence in sequences]),
+        "joints": np.stack([joint_statistics(sequence) for sequence in sequences]),
     }
 
 

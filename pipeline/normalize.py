@@ -18,7 +18,7 @@ from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
-VERSION = 1
+VERSION = 2
 """Rises whenever the same landmarks would give other skeletons: it is part of an encoder's fingerprint."""
 
 SPIKE = 0.12  # statures off the median of its neighbours in time

@@ -4,7 +4,8 @@
 
 Shots of both kinds of walkers go through the real pose estimator; a model of what it does to a skeleton is fitted to
 them and shows it many more walkers, who are never rendered; SM-SGE learns from all of them, first to reconstruct, then
-to tell people apart; at last discriminants, weights and thresholds are fitted on people whom no encoder was trained on.
+to tell people apart; at last discriminants are fitted to the shots, and weights and thresholds to those of people whom
+nothing else was fitted to.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.calibrate import calibrate, described, write_calibrated
+from pipeline.calibrate import Described, calibrate, described, write_calibrated
 from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator, fit_estimator
@@ -21,7 +22,7 @@ from pipeline.synthetic.pairs import Shown, read_shots
 from pipeline.synthetic.shots import Drawn, Walked, make_shots
 from pipeline.synthetic.skeletons import population_skeletons
 from pipeline.values import Progress, silent
-from smsge.checkpoint import load_checkpoint
+from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.clips import Clips
 from smsge.config import parse_people
 from smsge.datasets.kgbd import read_kgbd
@@ -47,7 +48,7 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     estimator = fit_estimator([pair for one in groups["train"] for pair in one.pairs])
     estimator.save(out / ESTIMATOR)
     imagined = list(imagine_all(config, estimator, progress))
-    train, validation, unseen = (_sequences(groups[name]) for name in ("train", "validation", "calibration"))
+    train, validation = (_sequences(groups[name]) for name in ("train", "validation"))
     strides = [config.stride] * len(train) + [config.imagined.stride] * len(imagined)
     frames = config.encoder.frames
     parts = Clips.of([*train, *imagined], frames, strides), Clips.of(validation, frames, config.stride), estimator.fps
@@ -55,8 +56,14 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     for objective, name in ENCODERS.items():
         weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
         trained = load_checkpoint(weights)
-        done.append(write_calibrated(trained, calibrate(*described(trained, unseen).parted()), out / name))
+        fitted, held = (_described(trained, part) for part in (groups["train"] + groups["validation"],
+                                                               groups["calibration"]))  # fmt: skip
+        done.append(write_calibrated(trained, calibrate(fitted, held), out / name))
     return done
+
+
+def _described(trained: Checkpoint, shown: list[Shown]) -> Described:
+    return described(trained, _sequences(shown), np.stack([one.view for one in shown]))
 
 
 def parted(config: RgbConfig, shown: Iterable[Shown]) -> dict[str, list[Shown]]:

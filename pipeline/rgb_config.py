@@ -50,7 +50,7 @@ class RgbConfig:
     out: str
     kgbd: str | None = None
     drawn: int = 300
-    drawn_shots: int = 4
+    drawn_shots: int = 3
     walked: str = "1-132"
     walked_shots: int = 3
     validation: int = 30

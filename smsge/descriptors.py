@@ -63,6 +63,12 @@ def posture_statistics_of(clips: Array, layout: SkeletonLayout) -> Array:
     return np.concatenate([value.reshape(len(clips), -1) for value in values], axis=1)
 
 
+def joint_statistics_of(clips: Array, layout: SkeletonLayout) -> Array:
+    """Where the joints are and how far they move: mean and deviation of every coordinate over a clip; (N, 6 J)."""
+    parts = [value.reshape(len(clips), -1) for value in (clips.mean(axis=1), clips.std(axis=1))]
+    return np.concatenate(parts, axis=1)
+
+
 DESCRIPTORS: dict[str, Descriptor] = {
     "D13": d13_of,
     "D16": d16_of,
@@ -90,6 +96,11 @@ def bone_lengths(sequence: SkeletonSequence) -> Array:
 def posture_statistics(sequence: SkeletonSequence) -> Array:
     """`posture_statistics_of` a whole track; (3 bones + 40,)."""
     return _whole(posture_statistics_of, sequence)
+
+
+def joint_statistics(sequence: SkeletonSequence) -> Array:
+    """`joint_statistics_of` a whole track; (6 J,)."""
+    return _whole(joint_statistics_of, sequence)
 
 
 def joint_angles(sequence: SkeletonSequence) -> Array:

@@ -3,6 +3,7 @@
 Raw descriptors cannot be joined as they are: the encoder's states all point much the same way, and lengths and angles
 differ in unit and spread. Each is first standardised by what is usual among many people seen by the same pose
 estimator, and turned so that what differs between two clips of ONE person counts less than what differs between people.
+What a descriptor tells of the camera's view is taken off it where views are known of the tracks it is fitted to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,9 @@ Array = NDArray[np.floating]
 
 CLIP = 4.0
 """Standard deviations beyond which a number is held to be a fault of the skeleton, not a trait of the person."""
+
+VIEW_RIDGE = 300.0
+"""Of the regression that tells the view from a descriptor, in tracks."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +54,24 @@ class Standard:
         return cls(mean, scale, project)
 
 
-def fit_standard(vectors: Array, identities: Sequence[str], shrinkage: float, rank: int) -> Standard:
+def fit_standard(
+    vectors: Array, identities: Sequence[str], shrinkage: float, rank: int, views: Array | None = None
+) -> Standard:
     """Standardisation and linear discriminant analysis (Fisher 1936), from N tracks of known people.
 
-    z: the standardised vectors; S_w their covariance about each person's own mean, drawn by `shrinkage` towards
-    tr(S_w)/D I (the target of Ledoit and Wolf 2004); S_b the covariance of the people's means. The columns of `project`
-    are the `rank` leading solutions of S_b u = l S_w u, u' S_w u = 1, times sqrt(l / (1 + l)): along each, the share of
-    what is seen that belongs to the person, so that doubtful directions count less instead of being cut.
+    z: the standardised vectors, less what they tell of the view (`_without_view`) where views are given; S_w their
+    covariance about each person's own mean, drawn by `shrinkage` towards tr(S_w)/D I (the target of Ledoit and Wolf
+    2004); S_b the covariance of the people's means. The columns of `project` are the `rank` leading solutions of
+    S_b u = l S_w u, u' S_w u = 1, times sqrt(l / (1 + l)): along each, the share of what is seen that belongs to the
+    person, so that doubtful directions count less instead of being cut.
 
-    vectors: (N, D). Raises ValueError where nobody has two tracks or there are not two people.
+    vectors: (N, D). views: (N, K), from where each track was seen, as numbers that vectors can depend on linearly.
+    Raises ValueError where nobody has two tracks or there are not two people.
     """
     mean, scale = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     z = np.clip((vectors - mean) / scale, -CLIP, CLIP)
+    keep = np.eye(z.shape[1]) if views is None else _without_view(z, views)
+    z = z @ keep
     labels = np.asarray(identities)
     people = [z[labels == name] for name in np.unique(labels)]
     freedom = len(z) - len(people)
@@ -73,7 +83,20 @@ def fit_standard(vectors: Array, identities: Sequence[str], shrinkage: float, ra
     target = np.trace(within) / len(within) * np.eye(len(within))
     ratios, axes = eigh(np.cov(centres.T), (1 - shrinkage) * within + shrinkage * target)
     ratios, axes = np.maximum(ratios[::-1][:rank], 0.0), axes[:, ::-1][:, :rank]
-    return Standard(mean, scale, axes * np.sqrt(ratios / (1 + ratios)))
+    return Standard(mean, scale, keep @ axes * np.sqrt(ratios / (1 + ratios)))
+
+
+def _without_view(z: Array, views: Array) -> Array:
+    """(D, D) M such that z M is z without what it tells of the view it was seen from.
+
+    The view is first told from z itself, v^ = z W, and what goes with it then taken off, z - v^ B, both by least
+    squares with a ridge: a track that is to be compared need not come with its view.
+    """
+    v = views - views.mean(axis=0)
+    told = np.linalg.solve(z.T @ z + VIEW_RIDGE * np.eye(z.shape[1]), z.T @ v)
+    guess = z @ told
+    goes_along = np.linalg.solve(guess.T @ guess + 1e-2 * VIEW_RIDGE * np.eye(v.shape[1]), guess.T @ z)
+    return np.asarray(np.eye(z.shape[1]) - told @ goes_along)
 
 
 def fuse(parts: Sequence[NDArray[np.float32]], weights: Sequence[float]) -> NDArray[np.float32]:

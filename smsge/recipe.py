@@ -56,7 +56,9 @@ def train_from_config(
 
     def keep(run: Run) -> None:
         losses = [row[COLUMNS.index("validation_loss")] for row in run.curve]
-        if losses and losses[-1] > min(losses):  # an earlier one tells more about people it was not trained on
+        if (
+            losses and losses[-1] > min(losses) and weights.exists()
+        ):  # an earlier one tells more about people it was not trained on
             return
         metadata: dict[str, Any] = {"training": settings | {"schedule": asdict(config.schedule)}, "step": run.step}
         metadata |= {"canonical": canonical.VERSION, "fps": fps, "form": config.form}

@@ -98,8 +98,9 @@ def fit(
     """Train `objective` in place, on the device it is on; state and learning curve (CSV, PNG) go to the folder `out`.
 
     settings: plain values that, with `schedule`, make the run what it is; a run is resumed only under the same ones.
-    resume: go on from the last checkpoint in `out`, if there is one. on_checkpoint: called after each checkpoint is on
-    disk. Under `torchrun` every process calls `fit`; only the first writes, calls `on_checkpoint` and tells progress.
+    resume: go on from the last checkpoint in `out`, if there is one. on_checkpoint: called before each checkpoint is on
+    disk, so that a run killed between the two comes to it again. Under `torchrun` every process calls `fit`; only the
+    first writes, calls `on_checkpoint` and tells progress.
 
     Raises CheckpointError if the folder holds a run and `resume` is not set, or the run there had other settings;
     ConfigError if the loss is no longer finite.
@@ -144,9 +145,10 @@ def fit(
                     held_out = objective.validation_loss(validation, schedule.batch)
             run.curve.append([run.step, epoch + 1, rate, sum(recent) / len(recent), held_out])
             recent.clear()
-            _store(out, objective, optimizer, run, identity)
+            out.mkdir(parents=True, exist_ok=True)
             if on_checkpoint is not None:
                 on_checkpoint(run)
+            _store(out, objective, optimizer, run, identity)
         if first and progress is not None:
             progress("training", run.step, total)
     parallel.copy_from_first(objective)

@@ -13,11 +13,13 @@ from pipeline.normalize import canonical_sequence, steady
 from pipeline.quality import assess
 from pipeline.settings import Settings
 from pipeline.skeletons import load_skeletons
-from pipeline.synthetic.estimator import Pair, in_statures, ray_axes
+from pipeline.synthetic.estimator import Pair, facing, in_statures, ray_axes
 from pipeline.values import Progress, silent
+from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
-_HEAD, _ANKLES = 0, [27, 28]
+_HEAD, _ANKLES = 0, [27, 28]  # landmarks
+_NECK, _FEET = CASIA14.index["neck"], [CASIA14.index[f"{side} ankle"] for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class Shown:
     sequence: SkeletonSequence
     pairs: tuple[Pair, ...]
     quality: float
+
+    @property
+    def view(self) -> np.ndarray:
+        """(6,) from where the camera saw the person, as the pose estimator tells it: means over the track of cosine
+        and sine of the azimuth and of twice it, how far the body leans to the camera, and that times the first."""
+        angle = np.concatenate([facing(pair.seen, pair.fps) for pair in self.pairs])
+        spine = np.concatenate([pair.seen[:, _NECK] - pair.seen[:, _FEET].mean(axis=1) for pair in self.pairs])
+        lean = float((spine / np.linalg.norm(spine, axis=1, keepdims=True)).mean(axis=0)[2])
+        waves = [np.cos(angle).mean(), np.sin(angle).mean(), np.cos(2 * angle).mean(), np.sin(2 * angle).mean()]
+        return np.array([*waves, lean, lean * waves[0]])
 
 
 def read_shots(folder: Path, settings: Settings, frames: int, progress: Progress = silent) -> list[Shown]:

@@ -5,10 +5,15 @@ A shot is rendered in memory, spoiled (grey, blurred, compressed) and posed; wha
 and `reid train` reads them like footage.
 
     OUT/people/PERSON/shot_1.npz     what MediaPipe saw          OUT/truth/PERSON/shot_1.npz    what was there
+
+    python -m pipeline.synthetic.shots OUT --cast drawn --people 50 --shots 4 --seed 9002 --name test
 """
 
+import argparse
+import atexit
 import hashlib
 import multiprocessing
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,8 +28,10 @@ from pipeline.errors import UserError
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
-from pipeline.synthetic.casting import draw_person, film
+from pipeline.synthetic.casting import draw_person, film, on_a_day, round_loop
 from pipeline.synthetic.driven import Recorded, measured_body, one_body, recorded_motion
+from pipeline.synthetic.effects import draw_effects, with_effects
+from pipeline.synthetic.gait import session_style
 from pipeline.synthetic.looks import draw_clothes, draw_looks
 from pipeline.synthetic.outings import population_motion
 from pipeline.synthetic.scene import Actor, Scene, render, truth
@@ -72,10 +79,10 @@ def draw_spoil(generator: np.random.Generator) -> Spoil:
 
 
 class Cast(Protocol):
-    """Who can be filmed."""
+    """Who can be filmed, and how."""
 
-    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
-        """Who walks in a shot (both numbers from 1), for how many seconds, and what the rest of it is drawn from."""
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        """A shot (both numbers from 1): the scene, and what the camera makes of its pictures."""
         ...
 
 
@@ -85,13 +92,30 @@ class Drawn:
 
     seed: int
 
-    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
         who = draw_person(np.random.default_rng([self.seed, person]))
         day = np.random.default_rng([self.seed, person, 1 + shot])
         seconds = float(day.uniform(2.6, 5.0))
         # The ground of a picture is level.
         body, motion, _ = population_motion(self.seed, person, shot, seconds=seconds, fps=RATE, stops=0.1, slopes=0.0)
-        return Recorded(body, who.looks, draw_clothes(day, body.sex == "female"), motion), seconds, day
+        actor = Recorded(body, who.looks, draw_clothes(day, body.sex == "female"), motion)
+        return draw_shot(actor, seconds, day)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The people of `Drawn`, each walking once round a loop, near a good camera: it sees every side of them."""
+
+    seed: int
+
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        who = draw_person(np.random.default_rng([self.seed, person]))
+        day = np.random.default_rng([self.seed, person, 100 + shot])
+        body, style = with_effects(who.body, session_style(who.style, day, pace=1.0), draw_effects(day))
+        walker = round_loop(replace(on_a_day(who, day), body=body, style=style), day, 6.0)
+        scene = film((walker,), day, seconds=7.0, fps=15.0, width=640, height=420, tall=210.0,
+                     above=float(day.uniform(1.0, 2.6)))  # fmt: skip
+        return replace(scene, grain=1.5), Spoil(grey=False, blur=0.3, quality=80, contrast=1.0, shift=0.0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +129,7 @@ class Walked:
     kgbd: str
     people: tuple[int, ...]
 
-    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
         number = self.people[person - 1]
         walks = _walks(self.kgbd, number)
         own = np.random.default_rng([self.seed, number])
@@ -118,7 +142,7 @@ class Walked:
         motion = recorded_motion(walk[first : first + frames], FPS, body, pitch)
         heading = float(day.uniform(-np.pi, np.pi))
         clothes = draw_clothes(day, body.sex == "female")
-        return Recorded(body, looks, clothes, motion, heading), frames / FPS, day
+        return draw_shot(Recorded(body, looks, clothes, motion, heading), frames / FPS, day)
 
 
 @lru_cache(maxsize=8)
@@ -140,7 +164,7 @@ def draw_shot(actor: Actor, seconds: float, generator: np.random.Generator) -> t
 
 def shoot(cast: Cast, person: int, shot: int, pose: PoseEstimator, settings: Settings) -> tuple[Extraction, Scene]:
     """One shot, posed; and the scene, for its truth."""
-    scene, spoil = draw_shot(*cast(person, shot))
+    scene, spoil = cast(person, shot)
     tracker = Tracker(settings.tracking)
     for frame in render(scene):
         spoiled = replace(frame, rgb=spoil(frame.rgb))
@@ -186,7 +210,9 @@ def _run(cast: Cast, jobs: list[_Job], workers: int) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _pose() -> MediaPipePose:
-    return MediaPipePose(Settings().pose)
+    pose = MediaPipePose(Settings().pose)
+    atexit.register(pose.close)  # left open, MediaPipe complains when the interpreter ends
+    return pose
 
 
 def _make(cast: Cast, job: _Job) -> None:
@@ -206,3 +232,32 @@ def _make(cast: Cast, job: _Job) -> None:
             f"cannot write {there}: {error.strerror or error}; choose a folder that can be written"
         ) from error
     save_skeletons(path, extraction, overwrite=True)  # last: it tells a later run that both are there
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit code."""
+    casts = {"drawn": Drawn, "rounds": Rounds}
+    parser = argparse.ArgumentParser(prog="python -m pipeline.synthetic.shots", description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--cast", choices=casts, default="drawn", help="any walk and camera, or a loop before a good one"
+    )
+    parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--shots", type=int, default=4, help="of each person")
+    parser.add_argument("--seed", type=int, default=9002, help="of the population")
+    parser.add_argument("--name", default="test", help="what the people are called, before their number")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    options = parser.parse_args(argv)
+    names = [f"{options.name}_{number:04d}" for number in range(1, options.people + 1)]
+    try:
+        done = make_shots(options.out, casts[options.cast](options.seed), names, range(1, options.shots + 1),
+                          workers=options.workers)  # fmt: skip
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{done} shots in {options.out}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

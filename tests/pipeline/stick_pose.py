@@ -1,15 +1,15 @@
 """A pose estimator that sees a stick person in every picture, and shots that cost nothing to film."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import numpy as np
 import pytest
 from stick_people import Stick
 
-from pipeline.synthetic.scene import Actor, Scene
-from pipeline.synthetic.shots import Drawn
+from pipeline.synthetic.scene import Scene
+from pipeline.synthetic.shots import Drawn, Spoil
 from pipeline.values import Frame, Person
 
 
@@ -37,9 +37,9 @@ class StickPose:
 class Brief(Drawn):
     """Whose shots are short."""
 
-    def __call__(self, person: int, shot: int) -> tuple[Actor, float, np.random.Generator]:
-        actor, _, day = super().__call__(person, shot)
-        return actor, 0.2, day
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        scene, spoil = super().__call__(person, shot)
+        return replace(scene, seconds=0.2), spoil
 
 
 def blank(scene: Scene) -> Iterator[Frame]:

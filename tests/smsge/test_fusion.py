@@ -77,3 +77,15 @@ def test_tensors_come_back_as_they_were_and_misfits_are_refused():
         Standard.from_tensors("posture", tensors | {"posture.scale": np.ones(3, np.float32)})
     with pytest.raises(KeyError):
         Standard.from_tensors("encoder", tensors)
+
+
+def test_the_view_is_taken_off_without_being_told_of_new_tracks():
+    generator = np.random.default_rng(0)
+    vectors, names = people(7)
+    views = generator.normal(size=(len(vectors), 1))
+    loading = generator.normal(size=(1, vectors.shape[1]))
+    seen = vectors + 5.0 * views @ loading
+    plain, told = (fit_standard(seen, names, 0.5, 3, given) for given in (None, views))
+    shift = 5.0 * loading  # the same tracks seen from elsewhere
+    moved = [np.linalg.norm(standard(seen + shift) - standard(seen), axis=1).mean() for standard in (told, plain)]
+    assert moved[0] < 0.7 * moved[1]

@@ -11,8 +11,9 @@ from pipeline.errors import DatasetError, UserError
 from pipeline.settings import Settings
 from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.driven import Recorded
-from pipeline.synthetic.scene import truth
-from pipeline.synthetic.shots import RATE, Drawn, Spoil, Walked, draw_shot, draw_spoil, make_shots, shoot
+from pipeline.synthetic.estimator import facing, ray_axes
+from pipeline.synthetic.scene import Scene, truth
+from pipeline.synthetic.shots import RATE, Drawn, Rounds, Spoil, Walked, draw_spoil, main, make_shots, shoot
 from pipeline.synthetic.skeleton_file import write_skeletons
 
 PLAIN = Spoil(grey=False, blur=0.0, quality=95, contrast=1.0, shift=0.0)
@@ -60,20 +61,35 @@ def test_cameras_are_good_and_poor() -> None:
     assert all(0.55 <= one.contrast <= 1.3 for one in drawn)
 
 
+def actor_of(scene: Scene) -> Recorded:
+    (actor,) = scene.walkers
+    assert isinstance(actor, Recorded)
+    return actor
+
+
 def test_drawn_people_stay_who_they_are_from_day_to_day() -> None:
     cast = Drawn(4)
-    (one, seconds, _), (two, _, _), (other, _, _) = cast(1, 1), cast(1, 2), cast(2, 1)
-    assert isinstance(one, Recorded)
-    assert 2.6 <= seconds <= 5.0
-    assert one.recording.times[-1] == pytest.approx(seconds, abs=1.5 / RATE)
+    scene = cast(1, 1)[0]
+    one, two, other = actor_of(scene), actor_of(cast(1, 2)[0]), actor_of(cast(2, 1)[0])
+    assert 2.6 <= scene.seconds <= 5.0
+    assert one.recording.times[-1] == pytest.approx(scene.seconds, abs=1.5 / RATE)
     assert one.body.thigh == two.body.thigh != other.body.thigh
     assert one.looks == two.looks != other.looks
     assert one.clothes != two.clothes
-    again, _, generator = cast(1, 1)
-    assert again.clothes == one.clothes
-    np.testing.assert_array_equal(again.recording.joints["head"], one.recording.joints["head"])
-    assert generator.random() == cast(1, 1)[2].random()
-    assert Drawn(5)(1, 1)[0].body != one.body
+    again, spoil = cast(1, 1)
+    assert (again.camera, spoil) == (scene.camera, cast(1, 1)[1])
+    np.testing.assert_array_equal(actor_of(again).recording.joints["head"], one.recording.joints["head"])
+    assert actor_of(Drawn(5)(1, 1)[0]).body != one.body
+
+
+def test_rounds_show_every_side_of_the_same_people() -> None:
+    scene, spoil = Rounds(4)(1, 1)
+    assert scene.walkers[0].body.thigh == actor_of(Drawn(4)(1, 1)[0]).body.thigh
+    assert not spoil.grey
+    known = truth(scene)
+    angle = facing(ray_axes(known.camera[0, :, :14], scene.camera.rotation[:, 1])[0], scene.fps)
+    quarters = np.unique((np.degrees(angle) % 360) // 90)
+    assert len(quarters) == 4
 
 
 @pytest.fixture(scope="module")
@@ -85,31 +101,29 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_recorded_people_are_called_by_their_numbers_and_go_round_their_walks(recorded: str) -> None:
     cast = Walked(7, recorded, (2, 3))
-    (one, seconds, _), (two, _, _), (third, _, _) = (cast(1, shot) for shot in (1, 2, 3))
-    assert isinstance(one, Recorded)
-    assert 2.4 - 1 / 30 <= seconds <= 4.5 + 1 / 30
-    assert len(one.recording.times) == round(30 * seconds)
+    scenes = [cast(1, shot)[0] for shot in (1, 2, 3)]
+    one, two, third = map(actor_of, scenes)
+    assert 2.4 - 1 / 30 <= scenes[0].seconds <= 4.5 + 1 / 30
+    assert len(one.recording.times) == round(30 * scenes[0].seconds)
     assert one.body == two.body == third.body
     assert one.looks == two.looks
     assert (one.heading, one.clothes) != (two.heading, two.clothes)
-    other = cast(2, 1)[0]
+    other = actor_of(cast(2, 1)[0])
     assert other.body != one.body
-    assert other.body == Walked(7, recorded, (3,))(1, 1)[0].body
+    assert other.body == actor_of(Walked(7, recorded, (3,))(1, 1)[0]).body
     with pytest.raises(DatasetError, match="no walks found"):
         Walked(7, recorded, (9,))(1, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_shot_is_in_the_picture_and_of_the_sizes_of_bad_cameras(seed: int) -> None:
-    actor, seconds, generator = Drawn(seed)(1, 1)
-    scene, spoil = draw_shot(actor, seconds, generator)
+    scene, spoil = Drawn(seed)(1, 1)
     camera = scene.camera
     assert camera.width % 2 == camera.height_px % 2 == 0
     assert camera.width >= 240
     assert camera.height_px >= 180
     assert 0.8 <= camera.height <= 4.5
     assert scene.fps in (15.0, 25.0)
-    assert scene.seconds == seconds
     assert 0.5 <= scene.grain <= 5.0
     assert isinstance(spoil, Spoil)
     known = truth(scene)
@@ -140,7 +154,7 @@ def test_every_shot_is_a_file_of_skeletons_and_one_of_the_truth(tmp_path: Path, 
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.npz")) == [
         f"{kind}/{who}/shot_{shot}.npz" for kind in ("people", "truth") for who in ("ann", "bob") for shot in (1, 2)
     ]
-    scene, _ = draw_shot(*cast(2, 1))
+    scene, _ = cast(2, 1)
     with np.load(tmp_path / "truth/bob/shot_1.npz", allow_pickle=False) as known:
         np.testing.assert_allclose(known["camera"], truth(scene).camera[0], atol=1e-4)
         np.testing.assert_allclose(known["up"], scene.camera.rotation[:, 1])
@@ -185,3 +199,13 @@ def test_a_place_that_cannot_be_written_is_said_so(tmp_path: Path, posed: StickP
     with pytest.raises(UserError, match="cannot write") as caught:
         make_shots(tmp_path / "file", Brief(3), ["ann"], [1])
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_films_and_refuses_in_one_line(
+    tmp_path: Path, posed: StickPose, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path), "--people", "2", "--shots", "1", "--name", "who"]) == 0
+    assert capsys.readouterr().out == f"2 shots in {tmp_path}\n"
+    assert (tmp_path / "people/who_0002/shot_1.npz").exists()
+    assert main([str(tmp_path), "--people", "0"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
