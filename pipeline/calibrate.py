@@ -134,14 +134,23 @@ def _standards(tracks: Described) -> dict[str, Standard]:
 
 
 def _best_weights(parts: Mapping[str, Array], held: Described) -> dict[str, float]:
-    """Those with the highest mean average precision; they sum to 1, the encoder always counts, and another descriptor
-    that does not help has none. parts: {descriptor: (N, R)} of unit length."""
+    """The mean of all weights whose mean average precision is within one standard error of the best: with so few people
+    the very best are so by chance. They sum to 1, and the encoder always counts.
+
+    parts: {descriptor: (N, R)} of unit length.
+    """
     alike = np.stack([cosine(rows, rows) for rows in parts.values()])
     labels = held.people, held.people, held.clips, held.clips
     tried = _shares(len(parts))
-    found = [retrieve(np.tensordot(shares, alike, axes=1), *labels, ranks=(1,)).mean_ap for shares in tried]
-    best = tried[int(np.argmax(found))]
-    return {name: float(share) for name, share in zip(parts, best, strict=True) if share > 0}
+    found = np.array([retrieve(np.tensordot(w, alike, axes=1), *labels, ranks=(1,)).mean_ap for w in tried])
+    best = np.tensordot(tried[found.argmax()], alike, axes=1)
+    each = [retrieve(best[held.people == name], held.people[held.people == name], held.people,
+                     held.clips[held.people == name], held.clips, ranks=(1,)).mean_ap
+            for name in np.unique(held.people)]  # fmt: skip
+    error = float(np.nanstd(each)) / np.sqrt(len(each))
+    shares = np.round(tried[found >= found.max() - error].mean(axis=0), 2)
+    shares[0] += 1.0 - shares.sum()
+    return {name: round(float(share), 2) for name, share in zip(parts, shares, strict=True) if share > 0}
 
 
 def _shares(parts: int) -> Array:

@@ -227,7 +227,7 @@ def fit_estimator(pairs: Sequence[Pair]) -> Estimator:
     now = np.concatenate([(one - one.mean(axis=0))[:-1] @ axes for one in rest])
     later = np.concatenate([(one - one.mean(axis=0))[1:] @ axes for one in rest])
     rho = np.clip((now * later).sum(0) / np.maximum((now**2).sum(0), 1e-12), 0.0, 0.98)
-    swapped = [_exchanged(pair) for pair in pairs]
+    swapped = [exchanged(pair) for pair in pairs]
     begun = sum(int(np.sum(np.diff(one.astype(int)) == 1)) + int(one[0]) for one in swapped)
     fps = pairs[0].fps
     seconds = sum(len(one) for one in swapped) / fps
@@ -258,7 +258,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     return np.asarray(axes * np.sqrt(np.maximum(values, 0.0)))
 
 
-def _exchanged(pair: Pair) -> np.ndarray:
+def exchanged(pair: Pair) -> np.ndarray:
     """(T,) bool: frames in which the legs lie clearly nearer to each other's truth than to their own."""
     own = ((pair.seen[:, _LEGS] - pair.true[:, _LEGS]) ** 2).sum(axis=(1, 2))
     other = ((pair.seen[:, _OTHER] - pair.true[:, _LEGS]) ** 2).sum(axis=(1, 2))
@@ -268,6 +268,6 @@ def _exchanged(pair: Pair) -> np.ndarray:
 def _mended(pair: Pair) -> np.ndarray:
     """What was seen, the legs put right, so that exchanges do not count as noise."""
     seen = pair.seen.copy()
-    wrong = _exchanged(pair)
+    wrong = exchanged(pair)
     seen[np.ix_(wrong, _LEGS)] = pair.seen[np.ix_(wrong, _OTHER)]
     return seen
