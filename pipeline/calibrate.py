@@ -25,6 +25,7 @@ from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
 from smsge import canonical
+from smsge.centring import centre_of, centred
 from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from smsge.descriptors import bone_lengths
 from smsge.fusion import Standard, fit_standard, fuse
@@ -103,6 +104,7 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
     parts = {name: standard(held.raw[name]) for name, standard in standards.items()}
     weights = _best_weights(parts, held)
     joined = fuse([parts[name] for name in weights], list(weights.values()))
+    joined = centred(joined, centre_of(joined, held.people))  # as a gallery compares them
     plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
     labels = held.people, held.people, held.clips, held.clips
     similarity = cosine(joined, joined)

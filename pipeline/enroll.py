@@ -29,6 +29,7 @@ from pipeline.records import ClipSource
 from pipeline.settings import Settings
 from pipeline.sources import Clip, clip_content, expand, is_skeletons
 from pipeline.templates import Embedder
+from pipeline.thresholds import without_centre
 from pipeline.values import Progress, silent
 from pipeline.video import shown
 
@@ -224,7 +225,7 @@ def _came_back(probes: Sequence[Probe], embedder: Embedder) -> str:
     vectors = np.stack([probe.template.embedding for probe in probes if probe.template is not None])
     alike = vectors @ vectors.T
     least = float(alike.min())
-    if least < embedder.threshold:
+    if least < without_centre(embedder.threshold):
         a, b = divmod(int(alike.argmin()), len(alike))
         note += (
             f"; {probes[a].track.id} and {probes[b].track.id} look unlike (similarity {least:.2f}):"

@@ -22,6 +22,7 @@ from pipeline.errors import ConfigError, UserError
 from pipeline.population import Take, read_takes
 from pipeline.settings import EncoderSettings, Settings
 from smsge.bootstrap import mean_interval
+from smsge.centring import centre_of, centred
 from smsge.descriptors import bone_lengths
 from smsge.matching import cosine, matches_of, pair_scores, standardise, statistics
 from smsge.openset import FARS, leave_people_out
@@ -90,7 +91,8 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     """Every descriptor on every set of probes.
 
     The plain descriptors are standardised by the mean and deviation of the enrolled tracks and compared by cosine; the
-    encoder's row is what the tool does. A probe clip without a usable track counts as a miss.
+    last row is what the tool does, about the centre of those enrolled. A probe clip without a usable track counts as a
+    miss.
     """
     gallery = read_takes(protocol.enrol, settings, cache, embedder.frames)
     lines = []
@@ -98,7 +100,7 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
         probes = read_takes(takes, settings, cache, embedder.frames)
         for descriptor, (g, p) in _descriptors(embedder, gallery, probes).items():
             lines.append(_line(name, descriptor, g, p, gallery, probes, takes))
-        lines[-1] = _accepts(lines[-1], embedder, gallery, probes)
+        lines[-1] = _accepts(lines[-1], embedder.threshold, g, p, gallery, probes)
     return lines
 
 
@@ -113,6 +115,8 @@ def _descriptors(
         usual = statistics(raw_gallery[part])
         return standardise(raw_gallery[part], *usual), standardise(raw_probes[part], *usual)
 
+    joined = embedder.join(raw_gallery), embedder.join(raw_probes)
+    centre = centre_of(joined[0], [s.identity for s in gallery])
     return {
         "bone lengths": plain("bones"),
         "posture statistics": plain("posture"),
@@ -121,7 +125,7 @@ def _descriptors(
             f"{part} as calibrated": (standard(raw_gallery[part]), standard(raw_probes[part]))
             for part, standard in embedder.standards.items()
         },
-        f"reid: {embedder.name}": (embedder.join(raw_gallery), embedder.join(raw_probes)),
+        f"reid: {embedder.name}": (centred(joined[0], centre), centred(joined[1], centre)),
     }
 
 
@@ -145,13 +149,11 @@ def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[Skeleton
     )  # fmt: skip
 
 
-def _accepts(
-    line: Line, embedder: TrackEmbedder, gallery: list[SkeletonSequence], probes: list[SkeletonSequence]
-) -> Line:
+def _accepts(line: Line, threshold: float, g: Array, p: Array, gallery: list[SkeletonSequence],
+             probes: list[SkeletonSequence]) -> Line:  # fmt: skip
     """The encoder's own line with what its threshold lets pass."""
-    similarity = cosine(embedder.embed(probes), embedder.embed(gallery))
-    genuine, impostor = pair_scores(similarity, [s.identity for s in probes], [s.identity for s in gallery])
-    passed = [float((scores >= embedder.threshold).mean()) for scores in (impostor, genuine)]
+    genuine, impostor = pair_scores(cosine(p, g), [s.identity for s in probes], [s.identity for s in gallery])
+    passed = [float((scores >= threshold).mean()) for scores in (impostor, genuine)]
     return replace(line, false_accepts=passed[0], true_accepts=passed[1])
 
 

@@ -34,6 +34,10 @@ FEWEST = 5
 MOST = 64
 """Rates, and numbers of templates, believed in a file."""
 
+ALIKE = 0.3
+"""What strangers filmed alike have in common, on average: the cosine of people who all walk round before one kind of
+camera. A gallery shows it, and its searches take it off (`smsge.centring`); two tracks alone do not."""
+
 _FINE = 1e6  # similarities are told in millionths, rounded so that no more pass and no more are rejected
 
 
@@ -175,6 +179,12 @@ class Thresholds:
             return None
         rates, values = zip(*self.rejects, strict=True)
         return _between(frr, rates, values)
+
+
+def without_centre(threshold: float) -> float:
+    """What two tracks must come to where no gallery shows what they share, for a threshold of one: the cosine of
+    vectors that have `ALIKE` of their squared length in common, and of whose rest the cosine is `threshold`."""
+    return threshold + ALIKE * (1 - threshold)
 
 
 def _impostors(

@@ -17,7 +17,7 @@ from pipeline.probes import Probe, Reader, Reading
 from pipeline.search import threshold_for, thresholds_in_use, with_search
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
-from pipeline.thresholds import FAR
+from pipeline.thresholds import FAR, without_centre
 from pipeline.values import Progress, silent
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ class VerifyResult:
     """What comparing two clips came to.
 
     a, b: the clips. encoder: its name. tracks: whose tracks were compared, of each. quality: of the best of them, in
-    [0, 1]. similarity: the cosine, in [-1, 1], of the two most similar templates. same_from: the similarity from which
-    they are `same`. different_below: below it they are `different`; None where the calibration cannot tell.
+    [0, 1]. similarity: the cosine, in [-1, 1], of the two most similar templates, without a gallery's centre.
+    same_from: the similarity from which they are `same`, more than a gallery asks for (`without_centre`).
+    different_below: below it they are `different`; None where the calibration cannot tell.
     decision: same, different or cannot say.
     """
 
@@ -107,7 +108,7 @@ def verify(
     _refuse_itself(one, mine, other, theirs)
     alike = _embeddings(mine) @ _embeddings(theirs).T
     similarity = round(min(1.0, max(-1.0, float(alike.max()))), 4)
-    same_from = threshold_for(settings, thresholds, alike.size)
+    same_from = round(without_centre(threshold_for(settings, thresholds, alike.size)), 4)
     below = thresholds.below(frr)
     different_below = None if below is None else min(same_from, round(below, 4))
     if similarity >= same_from:

@@ -24,6 +24,7 @@ from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots
 from smsge.bootstrap import mean_interval
+from smsge.centring import centre_of, centred
 from smsge.descriptors import bone_lengths
 from smsge.matching import cosine, standardise, statistics
 
@@ -98,6 +99,7 @@ def similarities(embedder: TrackEmbedder, shown: Sequence[Shown], fitted: Sequen
         rows = standard(raw[part])
         found[f"{part} as calibrated"] = cosine(rows, rows)
     joined = embedder.join(raw)
+    joined = centred(joined, centre_of(joined, [one.identity for one in own]))
     return found | {f"reid: {embedder.name}": cosine(joined, joined)}
 
 

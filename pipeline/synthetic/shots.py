@@ -236,7 +236,7 @@ def _make(cast: Cast, job: _Job) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
-    casts = {"drawn": Drawn, "rounds": Rounds}
+    casts: dict[str, type[Drawn | Rounds]] = {"drawn": Drawn, "rounds": Rounds}
     parser = argparse.ArgumentParser(prog="python -m pipeline.synthetic.shots", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument(

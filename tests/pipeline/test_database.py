@@ -114,6 +114,20 @@ def test_a_damaged_row_is_found_and_never_searched(path: Path) -> None:
         assert gallery.forget("Anna") == 2
 
 
+def test_a_damaged_row_that_goes_leaves_a_gallery_that_is_searched_whole(path: Path) -> None:
+    with open_gallery(path) as gallery, open_gallery(path) as other:
+        before = gallery.search(template(1).embedding[None], top=5)
+        assert [found.templates for found in before[0]] == [2]
+        other.add("Ben", [template(9)], source(9))
+        bad = b"\xff" * len(template(9).embedding.tobytes())
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE templates SET embedding = ? WHERE id = (SELECT max(id) FROM templates)", (bad,))
+        with pytest.raises(GalleryError, match="damaged"):
+            gallery.search(template(1).embedding[None], top=5)
+        other.forget("Ben")
+        assert gallery.search(template(1).embedding[None], top=5) == before
+
+
 def test_a_gallery_that_does_not_say_its_encoder_is_damaged(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("DELETE FROM gallery")

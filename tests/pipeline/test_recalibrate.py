@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -23,12 +24,13 @@ def sticks(count: int) -> list[Stick]:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three clips of each of nine people."""
+    """Three clips of each of nine people, whose shoulders are seen a little wider in each."""
     folder = tmp_path_factory.mktemp("people")
     for number, stick in enumerate(sticks(9)):
         for take in range(3):
             path = folder / f"p{number}" / f"{take}.npz"
-            clip(path, (stick, 0, 2 + take / 2), content=f"{number} {take}")
+            seen = replace(stick, shoulders=stick.shoulders + 0.002 * take)
+            clip(path, (seen, 0, 2 + take / 2), content=f"{number} {take}")
     return folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError, DatasetError
-from pipeline.thresholds import FAR, FEWEST, Thresholds
+from pipeline.thresholds import ALIKE, FAR, FEWEST, Thresholds, without_centre
 
 TABLE = Thresholds(
     (0.1, 0.01, 0.001), (1, 4), ((0.3, 0.5, 0.6), (0.4, 0.6, 0.9)), ((0.1, 0.4), (0.01, 0.2)), people=9, pairs=5000
@@ -129,6 +129,13 @@ def test_they_survive_a_file() -> None:
     for told in (TABLE, Thresholds.single(-0.25), fitted()):
         again = Thresholds.from_json(json.loads(json.dumps(told.json())))
         assert again == told
+
+
+def test_two_tracks_that_share_what_a_camera_does_need_more() -> None:
+    shared, one, other = np.sqrt(ALIKE) * np.eye(3)[0], np.array([0, 1, 0]), np.array([0, 0.6, 0.8])
+    a, b = (shared + np.sqrt(1 - ALIKE) * own for own in (one, other))
+    assert a @ b == pytest.approx(without_centre(float(one @ other)))
+    assert [without_centre(told) for told in (-1.0, 0.5, 0.9, 1.0)] == pytest.approx([-0.4, 0.65, 0.93, 1.0])
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def run(kind: str, out: Path, resume: bool = False, progress: Progress | None = 
         "unsupervised": lambda: UnsupervisedPrototypes(encoder, config),
     }[kind]()
     if kind == "reconstruction":
-        objective, train = objective.double(), replace(train, frames=train.frames.astype(np.float64))
+        frames = train.frames.astype(np.float64)
+        objective, train = objective.double(), replace(train, frames=frames, truth=frames)
     fit(objective, train, train, SCHEDULE, out / kind, {"kind": kind}, resume=resume, progress=progress)
     return objective.state_dict()
 

@@ -1,0 +1,30 @@
+"""Embeddings about the centre of those they are compared with: what a camera does to everybody tells nobody apart.
+
+People filmed alike (one camera, one light, all of them walking round) have embeddings that share a direction, and
+strangers then look alike. The mean over the people of a gallery says which direction that is.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+PRIOR = 4.0
+"""People at the origin that are counted in, so that the centre of one or two people is not those people."""
+
+
+def centre_of(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> NDArray[np.float32]:
+    """(N, D) unit vectors and whose they are (N,) -> (D,): the sum of the people's means over their number + PRIOR."""
+    names, whose = np.unique(np.asarray(people), return_inverse=True)
+    sums = np.zeros((len(names), vectors.shape[1]))
+    np.add.at(sums, whose, vectors)
+    means = sums / np.bincount(whose, minlength=len(names))[:, None]
+    return np.asarray(means.sum(axis=0) / (len(names) + PRIOR), dtype=np.float32)
+
+
+def centred(vectors: Array, centre: Array) -> NDArray[np.float32]:
+    """(N, D) less the centre (D,), of unit length again."""
+    moved = vectors - centre
+    return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12), dtype=np.float32)
