@@ -178,7 +178,7 @@ def verify(
     far: Far = None,
     frr: Annotated[
         float, typer.Option(min=1e-4, max=1, metavar="RATE", help="False reject rate: people called different.")
-    ] = 0.01,
+    ] = 0.05,
     gallery: Annotated[
         Path | None, typer.Option("--gallery", help="A gallery whose own calibration holds.", show_default=False)
     ] = None,

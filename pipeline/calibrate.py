@@ -25,7 +25,7 @@ from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
 from smsge import canonical
-from smsge.centring import centre_of, centred
+from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from smsge.descriptors import bone_lengths
 from smsge.fusion import Standard, fit_standard, fuse
@@ -104,10 +104,9 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
     parts = {name: standard(held.raw[name]) for name, standard in standards.items()}
     weights = _best_weights(parts, held)
     joined = fuse([parts[name] for name in weights], list(weights.values()))
-    joined = centred(joined, centre_of(joined, held.people))  # as a gallery compares them
     plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
     labels = held.people, held.people, held.clips, held.clips
-    similarity = cosine(joined, joined)
+    similarity = as_in_a_gallery(joined, held.people)
     threshold = float(threshold_at_far(pair_scores(similarity, *labels)[1], FAR))
     try:
         thresholds = Thresholds.fit(similarity, held.people, held.clips, np.random.default_rng(0))
@@ -119,8 +118,12 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
         "fitted_people": float(len(np.unique(fitted.people))),
         "fitted_tracks": float(len(fitted.people)),
         "far": FAR,
-        **_figures("joined", joined, labels),
-        **{key: figure for name, rows in plain.items() for key, figure in _figures(name, rows, labels).items()},
+        **_figures("joined", similarity, labels),
+        **{
+            key: value
+            for name, rows in plain.items()
+            for key, value in _figures(name, cosine(rows, rows), labels).items()
+        },
     }
     return Calibration({name: standards[name] for name in weights}, weights, threshold, thresholds, report)
 
@@ -162,9 +165,8 @@ def _shares(parts: int) -> Array:
     return np.asarray(np.round(grid[(grid.sum(axis=1) == steps) & (grid[:, 0] > 0)] * STEP, 6))
 
 
-def _figures(name: str, vectors: Array, labels: Labels) -> dict[str, float]:
-    """Rank-1, mAP, equal error rate and true accepts at `FAR` of N vectors among one another."""
-    similarity = cosine(vectors, vectors)
+def _figures(name: str, similarity: Array, labels: Labels) -> dict[str, float]:
+    """Rank-1, mAP, equal error rate and true accepts at `FAR` of N tracks among one another, (N, N)."""
     found = retrieve(similarity, *labels, ranks=(1,))
     genuine, impostor = pair_scores(similarity, *labels)
     return {

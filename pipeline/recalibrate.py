@@ -25,8 +25,8 @@ from pipeline.sources import Clip, expand
 from pipeline.templates import Embedder
 from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
-from smsge.centring import centre_of, centred
-from smsge.matching import cosine, pair_scores
+from smsge.centring import as_in_a_gallery
+from smsge.matching import pair_scores
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
@@ -137,8 +137,7 @@ def recalibrate(
         walks, left_out = _read(reader, clips, progress)
     _refuse_few(folder, walks)
     people, content, vectors = (np.array(column) for column in zip(*_tracks(walks), strict=True))
-    vectors = centred(vectors, centre_of(vectors, people))  # as the gallery compares them
-    similarity = cosine(vectors, vectors)
+    similarity = as_in_a_gallery(vectors, people)
     thresholds = Thresholds.fit(similarity, people, content, np.random.default_rng(0), rate)
     genuine, strangers = pair_scores(similarity, people, people, content, content)
 

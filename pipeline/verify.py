@@ -17,11 +17,14 @@ from pipeline.probes import Probe, Reader, Reading
 from pipeline.search import threshold_for, thresholds_in_use, with_search
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
-from pipeline.thresholds import FAR, without_centre
+from pipeline.thresholds import without_centre
 from pipeline.values import Progress, silent
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
+
+FRR = 0.05
+"""Share of pairs of clips of one person that may be called different, unless another is asked for."""
 
 SAME, DIFFERENT, UNTOLD = "same", "different", "cannot say"
 
@@ -75,7 +78,7 @@ def verify(
     track_a: int | None = None,
     track_b: int | None = None,
     far: float | None = None,
-    frr: float = FAR,
+    frr: float = FRR,
     gallery: Gallery | None = None,
     settings: Settings | None = None,
     progress: Progress = silent,

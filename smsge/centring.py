@@ -28,3 +28,21 @@ def centred(vectors: Array, centre: Array) -> NDArray[np.float32]:
     """(N, D) less the centre (D,), of unit length again."""
     moved = vectors - centre
     return np.asarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+
+def as_in_a_gallery(vectors: Array, people: Sequence[str] | NDArray[np.str_]) -> NDArray[np.float32]:
+    """(N, D) unit vectors of known people -> (N, N) cosines of each, as a probe, with each, as enrolled.
+
+    With somebody else they are about the centre of everybody but the probe's own person, who is a stranger then; with
+    the same person, who is enrolled then, about the centre of all.
+    """
+    whose = np.asarray(people)
+    every = centred(vectors, centre_of(vectors, whose))
+    cosines = every @ every.T
+    for name in np.unique(whose):
+        own = whose == name
+        if own.all():
+            break
+        centre = centre_of(vectors[~own], whose[~own])
+        cosines[np.ix_(own, ~own)] = centred(vectors[own], centre) @ centred(vectors[~own], centre).T
+    return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float32)

@@ -12,7 +12,7 @@ from pipeline.calibrate import FAR, Described, calibrate, described, write_calib
 from pipeline.embed import TrackEmbedder
 from pipeline.errors import DatasetError
 from pipeline.thresholds import Thresholds
-from smsge.centring import centre_of, centred
+from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
@@ -48,8 +48,8 @@ def test_the_threshold_lets_the_chosen_share_of_strangers_pass() -> None:
     fitted, held = made_up(40).parted()
     done = calibrate(fitted, held)
     joined = fuse([done.standards[p](held.raw[p]) for p in done.weights], list(done.weights.values()))
-    joined = centred(joined, centre_of(joined, held.people))
-    genuine, impostor = pair_scores(joined @ joined.T, held.people, held.people, held.clips, held.clips)
+    similarity = as_in_a_gallery(joined, held.people)
+    genuine, impostor = pair_scores(similarity, held.people, held.people, held.clips, held.clips)
     assert (impostor >= done.threshold).mean() <= FAR + 0.002  # rounding to float32
     assert (impostor >= done.threshold).mean() > FAR / 2
     assert (genuine >= done.threshold).mean() == pytest.approx(done.report["joined true_accept_rate"], abs=0.02)

@@ -11,7 +11,7 @@ from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
 from pipeline.errors import ConfigError, NoUsableTrackError, SkeletonFileError, UserError, VideoError
 from pipeline.settings import SearchSettings, Settings
 from pipeline.thresholds import Thresholds
-from pipeline.verify import VerifyResult, verify
+from pipeline.verify import FRR, VerifyResult, verify
 
 
 def asked(threshold: float) -> float:
@@ -27,7 +27,7 @@ class Calibrated(ShoulderEncoder):
 
 
 def compare(a: Path, b: Path, embedder: ShoulderEncoder | None = None, **options: object) -> VerifyResult:
-    return verify(a, b, embedder=embedder or Calibrated(), **options)  # type: ignore[arg-type]
+    return verify(a, b, embedder=embedder or Calibrated(), **{"frr": 0.01, **options})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -54,6 +54,9 @@ def test_the_rates_move_what_is_held_against(wide: Path, tmp_path: Path) -> None
     lenient = compare(wide, middle, far=0.1, frr=0.1)
     assert (lenient.same_from, lenient.different_below) == (asked(0.5), 0.3)
     assert compare(wide, middle, frr=0.001).different_below is None
+    usual = verify(wide, middle, embedder=Calibrated()).different_below
+    assert usual == pytest.approx(Calibrated.thresholds.below(FRR), abs=1e-4)
+    assert 0.1 < usual < 0.3
     told = Settings(search=SearchSettings(threshold=-1))
     assert compare(wide, middle, settings=told).decision == "same"
     assert compare(wide, middle, settings=told).same_from == asked(-1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smsge.centring import PRIOR, centre_of, centred
+from smsge.centring import PRIOR, as_in_a_gallery, centre_of, centred
 from smsge.matching import cosine
 
 
@@ -73,3 +73,19 @@ def test_an_offset_of_everybody_vanishes_the_more_people_there_are() -> None:
         assert float(cosine(strangers, vectors).mean()) == pytest.approx(0.5, abs=0.1)
     assert left == sorted(left, reverse=True)
     assert left[-1] == pytest.approx(0, abs=0.02)
+
+
+def test_a_stranger_is_not_in_the_centre_and_the_same_person_is() -> None:
+    generator = np.random.default_rng(2)
+    people = np.repeat([f"p{number}" for number in range(6)], 3)
+    vectors = generator.normal(size=(18, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    found = as_in_a_gallery(vectors, people)
+    others = people != "p0"
+    centre = centre_of(vectors[others], people[others])
+    stranger = centred(vectors[:1], centre) @ centred(vectors[others], centre).T
+    np.testing.assert_allclose(found[0, others], stranger[0], atol=1e-6)
+    own = centred(vectors, centre_of(vectors, people))
+    np.testing.assert_allclose(found[0, :3], own[0] @ own[:3].T, atol=1e-6)
+    assert np.abs(found[0, 3:6] - found[3:6, 0]).max() > 1e-4  # who is enrolled and who asks is not the same
+    np.testing.assert_allclose(as_in_a_gallery(vectors[:3], people[:3]), own[:3] @ own[:3].T, atol=0.5)
