@@ -14,7 +14,7 @@ from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import joint_statistics, posture_statistics
 from smsge.fusion import Standard, fuse
 from smsge.methods import embed_walks
-from smsge.sequence import SkeletonSequence
+from smsge.sequence import SkeletonSequence, mirror
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
 """Where the encoders that ship lie: NAME.safetensors."""
@@ -76,13 +76,16 @@ class TrackEmbedder:
 def describe(
     checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
 ) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, D), the mean over windows of what `embed_walks` says; posture (N, P)
-    and joints (N, 6 J), the statistics of these names.
+    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track, averaged with what it says
+    of its mirror image, which evens out from which side it was seen; posture (N, P) and joints (N, 6 J), the statistics
+    of these names.
 
     Raises DatasetError where a track has no full window.
     """
+    mirrored = [mirror(sequence) for sequence in sequences]
     return {
-        "encoder": embed_walks(checkpoint, sequences, batch=batch),
+        "encoder": (embed_walks(checkpoint, sequences, batch=batch) + embed_walks(checkpoint, mirrored, batch=batch))
+        / 2,
         "posture": np.stack([posture_statistics(sequence) for sequence in sequences]),
         "joints": np.stack([joint_statistics(sequence) for sequence in sequences]),
     }

@@ -1,6 +1,6 @@
 """A skeleton over time: the one value that footage, datasets and generators all turn into."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -60,3 +60,16 @@ class SkeletonSequence:
         if not starts:
             return np.zeros((0, length, self.layout.n_joints, 3), np.float32)
         return np.stack([self.joints[s : s + length] for s in starts]).astype(np.float32)
+
+
+def mirror(sequence: SkeletonSequence) -> SkeletonSequence:
+    """The same walk seen in a mirror: left is right, and x is turned round; nothing is said of the truth."""
+    layout = sequence.layout
+    other = [layout.index[_other_side(name)] for name in layout.joints]
+    flipped = sequence.joints[:, other] * np.array([-1.0, 1.0, 1.0], np.float32)
+    return replace(sequence, joints=np.ascontiguousarray(flipped, np.float32), truth=None)
+
+
+def _other_side(name: str) -> str:
+    side, _, part = name.partition(" ")
+    return {"left": f"right {part}", "right": f"left {part}"}.get(side, name)

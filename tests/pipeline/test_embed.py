@@ -17,7 +17,7 @@ from smsge.encoder import SMSGE
 from smsge.fusion import fit_standard
 from smsge.layouts import CASIA14
 from smsge.prototypes import PrototypeHead
-from smsge.sequence import SkeletonSequence
+from smsge.sequence import SkeletonSequence, mirror
 
 
 def walk(seed: int, frames: int = 40) -> SkeletonSequence:
@@ -57,10 +57,10 @@ def test_embeddings_are_of_unit_length_and_do_not_depend_on_the_batch(weights: P
     assert "posture" in embedder.name
 
 
-def test_a_track_is_the_mean_over_windows_of_the_mean_over_prefixes(weights: Path):
+def test_a_track_and_its_mirror_image_are_means_over_windows_of_the_mean_over_prefixes(weights: Path):
     checkpoint = load_checkpoint(weights)
     model, one = checkpoint.model, walk(7, 20)
-    windows = torch.from_numpy(one.windows(8, 5))
+    windows = torch.from_numpy(np.concatenate([seen.windows(8, 5) for seen in (one, mirror(one))]))
     with torch.inference_mode():
         slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
     np.testing.assert_allclose(describe(checkpoint, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
@@ -74,7 +74,8 @@ def test_an_encoder_with_a_head_is_described_by_its_head(weights: Path):
     headed = replace(plain, tensors=plain.tensors | tensors, metadata=plain.metadata | {"head": {"width": 5}})
     one = walk(7, 20)
     with torch.inference_mode():
-        expected = head(plain.model.embed(torch.from_numpy(one.windows(8, 5)))).mean(dim=0).numpy()
+        seen = np.concatenate([walked.windows(8, 5) for walked in (one, mirror(one))])
+        expected = head(plain.model.embed(torch.from_numpy(seen))).mean(dim=0).numpy()
     got = describe(headed, [one])
     assert got["encoder"].shape == (1, 5)
     np.testing.assert_allclose(got["encoder"][0], expected, atol=1e-5)
