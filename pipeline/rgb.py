@@ -84,11 +84,17 @@ def drawn_names(config: RgbConfig) -> list[str]:
 
 
 def film(config: RgbConfig, settings: Settings, progress: Progress = silent) -> list[Shown]:
-    """All shots, made where they are not there yet, as a search sees them."""
+    """All shots, made where they are not there yet, as a search sees them.
+
+    Raises DatasetError where KGBD is not where the configuration says, UserError, PoseModelError.
+    """
     out, shown = Path(config.out), []
     casts: list[tuple[Drawn | Walked, list[str], int]] = [(Drawn(config.seed), drawn_names(config), config.drawn_shots)]
     if config.kgbd is not None:
         people = tuple(sorted(parse_people(config.walked, "walked")))
+        read_kgbd(
+            config.kgbd, "kinect20", None, people[:1], "recorded"
+        )  # a wrong path is told before an hour's filming
         names = [recorded_name(person) for person in people]
         casts.append((Walked(config.recorded_seed, config.kgbd, people), names, config.walked_shots))
     for cast, names, shots in casts:

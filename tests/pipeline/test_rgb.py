@@ -17,6 +17,7 @@ from pipeline.synthetic.shots import Spoil, draw_shot
 from pipeline.synthetic.skeleton_file import write_skeletons
 from smsge.checkpoint import load_checkpoint
 from smsge.config import EncoderConfig, PrototypeConfig, ReconstructionConfig
+from smsge.errors import DatasetError
 from smsge.schedule import Schedule
 from smsge.sequence import SkeletonSequence
 
@@ -103,3 +104,13 @@ def test_a_finished_run_is_not_filmed_again(
     again = train_rgb(replace(config), resume=True)
     assert pose.shown == []
     assert [load_checkpoint(path).fingerprint for path in again] == before
+
+
+def test_a_wrong_path_is_told_before_anything_is_filmed(
+    finished: tuple[RgbConfig, list[Path], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, _, _ = finished
+    pose = without_a_model(monkeypatch)
+    with pytest.raises(DatasetError, match="no such file or folder"):
+        train_rgb(replace(config, out=str(tmp_path / "new"), kgbd=str(tmp_path / "nowhere.npz")))
+    assert pose.shown == []
