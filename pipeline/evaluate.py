@@ -95,12 +95,13 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     miss.
     """
     gallery = read_takes(protocol.enrol, settings, cache, embedder.frames)
-    lines = []
+    lines: list[Line] = []
     for name, takes in protocol.probes.items():
         probes = read_takes(takes, settings, cache, embedder.frames)
-        for descriptor, (g, p) in _descriptors(embedder, gallery, probes).items():
-            lines.append(_line(name, descriptor, g, p, gallery, probes, takes))
-        lines[-1] = _accepts(lines[-1], embedder.threshold, g, p, gallery, probes)
+        described = _descriptors(embedder, gallery, probes)
+        own = [_line(name, descriptor, g, p, gallery, probes, takes) for descriptor, (g, p) in described.items()]
+        tool = described[own[-1].descriptor]
+        lines += [*own[:-1], _accepts(own[-1], embedder.threshold, *tool, gallery, probes)]
     return lines
 
 

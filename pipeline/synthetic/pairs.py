@@ -25,11 +25,10 @@ _NECK, _FEET = CASIA14.index["neck"], [CASIA14.index[f"{side} ankle"] for side i
 @dataclass(frozen=True)
 class Shown:
     """One track of a shot. sequence: canonical, with identity, session and truth. pairs: its stretches beside the
-    truth, as the camera saw them. quality: of the track, in [0, 1]."""
+    truth, as the camera saw them."""
 
     sequence: SkeletonSequence
     pairs: tuple[Pair, ...]
-    quality: float
 
     @property
     def view(self) -> np.ndarray:
@@ -65,8 +64,7 @@ def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{there}: the truth of {path} cannot be read ({error}); film the shot again") from error
     for track in load_skeletons(path).tracks:
-        quality = assess(track, settings.quality, settings.normalize.max_gap)
-        if quality.refusal is not None:
+        if assess(track, settings.quality, settings.normalize.max_gap).refusal is not None:
             continue
         parts = steady(track, settings.normalize)
         sequence = canonical_sequence([joints for _, joints in parts], settings.normalize.fps)
@@ -81,4 +79,4 @@ def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
                               in_statures(true), upward))  # fmt: skip
         truth = canonical_sequence([pair.true for pair in pairs], settings.normalize.fps).joints
         named = replace(sequence, identity=person, session=f"{person}/{shot}", truth=truth)
-        yield Shown(named, tuple(pairs), quality.score)
+        yield Shown(named, tuple(pairs))
