@@ -8,13 +8,14 @@ from scipy.signal import find_peaks
 
 from pipeline.joints import CORE, joints14, visibility14
 from pipeline.normalize import readable, stretches
-from pipeline.settings import NormalizeSettings, QualitySettings
+from pipeline.settings import NormalizeSettings, QualitySettings, TrackingSettings
 from pipeline.values import PoseTrack
 from smsge.canonical import stature
 from smsge.layouts import CASIA14
 
 FINE_HEIGHT, FINE_SECONDS, FINE_STEPS = 200.0, 4.0, 6.0  # from here on, more makes nothing better
 FINE_VISIBILITY = 0.9
+ABSENT = TrackingSettings.max_gap  # seconds: who is out of sight for longer was gone
 FEWEST_STEPS = 2  # a single lunge is no gait
 LEFT_ANKLE, RIGHT_ANKLE = CASIA14.index["left ankle"], CASIA14.index["right ankle"]
 
@@ -55,7 +56,7 @@ class Figures:
     body is seen; total: of all such stretches together. height: median pixels from head to ankle. motion: how far the
     distance between the ankles swings (10th to 90th percentile) in statures. visibility: mean over shoulders, hips,
     knees and ankles, 0 outside the picture. steps: how many are seen. seen: share of the frames between its start and
-    end in which the body is seen.
+    end in which the body is seen, but for the time for which the person was gone.
     """
 
     duration: float
@@ -84,7 +85,8 @@ def measure(track: PoseTrack, max_gap: float) -> Figures:
     # From the head to the farther ankle, in whatever direction: the camera may lie on its side.
     bodies = np.linalg.norm(track.image[:, [27, 28]] - track.image[:, [0, 7, 8]].mean(1)[:, None], axis=-1).max(1)
     spacing = float(np.median(np.diff(track.times))) if len(track) > 1 else 0.0
-    expected = (track.end - track.start) / spacing + 1 if spacing > 0 else 1.0
+    steps_in_time = np.diff(track.times)
+    expected = steps_in_time[steps_in_time <= ABSENT].sum() / spacing + 1 if spacing > 0 else 1.0
     return Figures(
         duration=track.end - track.start,
         seconds=max(lengths, default=0.0),

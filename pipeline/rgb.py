@@ -19,7 +19,7 @@ from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator, fit_estimator
 from pipeline.synthetic.imagined import imagined_shots, walked_joints
 from pipeline.synthetic.pairs import Shown, read_shots
-from pipeline.synthetic.shots import Drawn, Walked, make_shots
+from pipeline.synthetic.shots import Cast, Drawn, Passes, Rounds, Walked, make_shots
 from pipeline.synthetic.skeletons import population_skeletons
 from pipeline.values import Progress, silent
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -88,19 +88,24 @@ def film(config: RgbConfig, settings: Settings, progress: Progress = silent) -> 
 
     Raises DatasetError where KGBD is not where the configuration says, UserError, PoseModelError.
     """
-    out, shown = Path(config.out), []
-    casts: list[tuple[Drawn | Walked, list[str], int]] = [(Drawn(config.seed), drawn_names(config), config.drawn_shots)]
+    out, drawn, shots = Path(config.out), drawn_names(config), config.shots
+    casts: list[tuple[Cast, str, list[str], int]] = [
+        (Drawn(config.seed), "drawn", drawn, shots.drawn),
+        (Rounds(config.seed), "rounds", drawn, shots.rounds),
+        (Passes(config.seed), "passes", drawn, shots.passes),
+    ]
     if config.kgbd is not None:
         people = tuple(sorted(parse_people(config.walked, "walked")))
-        read_kgbd(
-            config.kgbd, "kinect20", None, people[:1], "recorded"
-        )  # a wrong path is told before an hour's filming
-        names = [recorded_name(person) for person in people]
-        casts.append((Walked(config.recorded_seed, config.kgbd, people), names, config.walked_shots))
-    for cast, names, shots in casts:
-        folder = out / type(cast).__name__.lower()
-        make_shots(folder, cast, names, range(1, shots + 1), workers=config.workers, progress=progress)
-        shown += read_shots(folder, settings, config.encoder.frames, progress)
+        # A wrong path is told before an hour's filming.
+        read_kgbd(config.kgbd, "kinect20", None, people[:1], "recorded")
+        recorded = Walked(config.recorded_seed, config.kgbd, people)
+        casts.append((recorded, "walked", [recorded_name(person) for person in people], shots.walked))
+    shown = []
+    for cast, kind, names, count in casts:
+        if count == 0:
+            continue
+        make_shots(out / kind, cast, names, range(1, count + 1), workers=config.workers, progress=progress)
+        shown += read_shots(out / kind, settings, config.encoder.frames, progress)
     return shown
 
 

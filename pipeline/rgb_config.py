@@ -31,12 +31,29 @@ class Imagined:
 
 
 @dataclass(frozen=True)
+class Shots:
+    """How many of each person, by how they walk and are filmed (`pipeline.synthetic.shots`): drawn people any way
+    before any camera, in rounds before a good one, in passes before a poor one; walked: those that a sensor recorded.
+
+    Raises ConfigError where drawn or walked people have none.
+    """
+
+    drawn: int = 3
+    rounds: int = 2
+    passes: int = 2
+    walked: int = 5
+
+    def __post_init__(self) -> None:
+        if min(self.drawn, self.walked) < 1 or min(self.rounds, self.passes) < 0:
+            raise ConfigError("shots: drawn and walked must be at least 1, rounds and passes 0 or more")
+
+
+@dataclass(frozen=True)
 class RgbConfig:
     """The whole run; `configs/train/rgb.yaml` is the one that ships.
 
     recipe: always "rgb". out: the folder for everything. kgbd: its folder or .npz; None goes without recorded walks.
-    drawn, drawn_shots: people at random and shots of each. walked, walked_shots: people of KGBD, as in "1-132", and
-    shots of each.
+    drawn: how many people at random. walked: people of KGBD, as in "1-132". shots: see `Shots`.
     validation, calibration: how many of the drawn people, from the last, are kept from training: the first of them for
     the validation loss, the others for discriminants and thresholds. imagined: see `Imagined`. seed: of the population;
     recorded_seed: of what no sensor measured of the recorded people.
@@ -50,9 +67,8 @@ class RgbConfig:
     out: str
     kgbd: str | None = None
     drawn: int = 300
-    drawn_shots: int = 3
     walked: str = "1-132"
-    walked_shots: int = 3
+    shots: Shots = field(default_factory=Shots)
     validation: int = 30
     calibration: int = 70
     imagined: Imagined = field(default_factory=Imagined)
@@ -71,7 +87,7 @@ class RgbConfig:
     def __post_init__(self) -> None:
         if self.recipe != RECIPE:
             raise ConfigError(f"recipe: must be {RECIPE}, not {self.recipe!r}")
-        for key in ("drawn", "drawn_shots", "walked_shots", "validation", "calibration", "workers", "stride"):
+        for key in ("drawn", "validation", "calibration", "workers", "stride"):
             if getattr(self, key) < 1:
                 raise ConfigError(f"{key}: must be at least 1, got {getattr(self, key)}")
         if self.trained < 10:

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from pipeline.likeness import Sighting, sighting, unlikeness
 from pipeline.motion import BoxMotion
+from pipeline.persons import rejoined
 from pipeline.settings import TrackingSettings
 from pipeline.values import Person, PoseTrack
 
@@ -48,10 +49,17 @@ class _Track:
         self.motion = BoxMotion(moment.time, seen.trunk, person.box)
         self.last, self.build, self.colours = seen, seen.build, seen.colours
         self.rows: list[tuple[float, int, Person]] = [(moment.time, moment.index, person)]
+        self._colours_seen = [seen.colours]
 
     @property
     def counts(self) -> bool:
         return len(self.rows) >= HITS
+
+    @property
+    def usual_colours(self) -> np.ndarray | None:
+        """(4, 3): medians over the frames that show all of the person, alone; None where there is no such frame."""
+        seen = [colours for colours in self._colours_seen if colours is not None and np.isfinite(colours).all()]
+        return np.median(seen, axis=0) if seen else None
 
     def gap(self, time: float) -> float:
         return time - self.motion.time
@@ -70,6 +78,7 @@ class _Track:
         """One more sighting; `alone`: nobody overlaps, so what is seen is this person's own."""
         self.motion.update(moment.time, seen.trunk, person.box)
         self.rows.append((moment.time, moment.index, person))
+        self._colours_seen.append(seen.colours if alone else None)
         self.last = seen
         if alone:
             rate = max(0.1, 1 / len(self.rows))
@@ -127,11 +136,15 @@ class Tracker:
         return owners
 
     def finish(self, frame_size: tuple[int, int], source: str) -> list[PoseTrack]:
-        """The tracks that count, in order of first appearance, ids 1, 2, 3 …; the tracker is empty afterwards."""
+        """The tracks that count, in order of first appearance, ids 1, 2, 3 …; the tracker is empty afterwards.
+
+        Somebody who went out of the picture and came back is one track (`pipeline.persons.rejoined`).
+        """
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]
         self._done, self._live = [], []
         tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows[0][0], track.number))
-        return [_pose_track(i + 1, track, frame_size, source) for i, track in enumerate(tracks)]
+        found = [_pose_track(i + 1, track, frame_size, source) for i, track in enumerate(tracks)]
+        return rejoined(found, [track.usual_colours for track in tracks])
 
     def _patience(self, track: _Track) -> float:
         return self._max_gap if track.counts else min(TENTATIVE_GAP, self._max_gap)

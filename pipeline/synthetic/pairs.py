@@ -57,7 +57,8 @@ def read_shots(folder: Path, settings: Settings, frames: int, progress: Progress
 
 def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
     there = Path(*path.parts[:-3], "truth", *path.parts[-2:])
-    person, shot = path.parent.name, path.stem
+    # Somebody may have a shot of one number in several folders.
+    person, shot = path.parent.name, f"{path.parts[-4]}/{path.stem}"
     try:
         with np.load(there, allow_pickle=False) as archive:
             times, camera, up = (archive[name].astype(np.float64) for name in ("times", "camera", "up"))

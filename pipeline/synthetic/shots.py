@@ -28,7 +28,7 @@ from pipeline.errors import UserError
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
-from pipeline.synthetic.casting import draw_person, film, on_a_day, round_loop
+from pipeline.synthetic.casting import along_line, draw_person, film, on_a_day, round_loop
 from pipeline.synthetic.driven import Recorded, measured_body, one_body, recorded_motion
 from pipeline.synthetic.effects import draw_effects, with_effects
 from pipeline.synthetic.gait import session_style
@@ -116,6 +116,25 @@ class Rounds:
         scene = film((walker,), day, seconds=7.0, fps=15.0, width=640, height=420, tall=210.0,
                      above=float(day.uniform(1.0, 2.6)))  # fmt: skip
         return replace(scene, grain=1.5), Spoil(grey=False, blur=0.3, quality=80, contrast=1.0, shift=0.0)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The people of `Drawn`, each walking once across a small grey picture, seen from the side or nearly."""
+
+    seed: int
+
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        who = draw_person(np.random.default_rng([self.seed, person]))
+        day = np.random.default_rng([self.seed, person, 200 + shot])
+        body, style = with_effects(who.body, session_style(who.style, day, pace=1.0), draw_effects(day))
+        walker = replace(on_a_day(who, day), body=body, style=style)
+        seconds, tall = float(day.uniform(2.2, 3.4)), float(day.uniform(50.0, 95.0))
+        azimuth, turned = float(day.uniform(-np.pi, np.pi)), float(day.normal(0.0, 0.25))
+        heading = azimuth + (np.pi / 2 if day.random() < 0.5 else -np.pi / 2) + turned
+        scene = film((along_line(walker, heading, seconds),), day, seconds=seconds, fps=15.0, width=240, height=160,
+                     tall=tall, azimuth=azimuth, above=float(day.uniform(1.0, 2.2)))  # fmt: skip
+        return replace(scene, grain=float(day.uniform(1.0, 5.0))), replace(draw_spoil(day), grey=True)
 
 
 @dataclass(frozen=True)
@@ -236,11 +255,14 @@ def _make(cast: Cast, job: _Job) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
-    casts: dict[str, type[Drawn | Rounds]] = {"drawn": Drawn, "rounds": Rounds}
+    casts: dict[str, type[Drawn | Rounds | Passes]] = {"drawn": Drawn, "rounds": Rounds, "passes": Passes}
     parser = argparse.ArgumentParser(prog="python -m pipeline.synthetic.shots", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument(
-        "--cast", choices=casts, default="drawn", help="any walk and camera, or a loop before a good one"
+        "--cast",
+        choices=casts,
+        default="drawn",
+        help="any walk and camera, a loop before a good one, or a pass before a poor one",
     )
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--shots", type=int, default=4, help="of each person")

@@ -1,8 +1,9 @@
 """Whether a second track is the same person come back, or somebody else."""
 
 import numpy as np
+import pytest
 
-from pipeline.persons import are_one_person
+from pipeline.persons import DRESSED, are_one_person, rejoined
 from pipeline.values import PoseTrack
 
 WIDTH, HEIGHT = 640, 360
@@ -48,3 +49,39 @@ def test_who_stays_away_too_long_is_somebody_else():
 
 def test_somebody_who_is_first_seen_again_some_way_in_is_one_person():
     assert are_one_person([track(1, 0, 3, 0.05, 0.95), track(2, 7, 10, 0.72, 0.05)])
+
+
+RED, BLUE = (np.full((4, 3), value) + np.array(tint) for value, tint in ((0.4, (0.3, 0, 0)), (0.4, (0, 0, 0.3))))
+PASSES = [
+    track(1, 0, 3, 0.05, 0.95), track(2, 5, 8, 0.95, 0.05), track(3, 10, 13, 0.05, 0.95), track(4, 15, 18, 0.95, 0.05)
+]  # fmt: skip
+
+
+def test_who_comes_back_in_the_same_clothes_is_one_track_with_gaps():
+    (joined,) = rejoined(PASSES, [RED, RED + 0.8 * DRESSED, RED, RED])
+    assert (joined.id, joined.start, joined.end) == (1, 0, 18)
+    assert len(joined) == sum(map(len, PASSES))
+    np.testing.assert_array_equal(joined.boxes, np.concatenate([each.boxes for each in PASSES]))
+    assert sorted(np.diff(joined.times))[-3:] == pytest.approx([2, 2, 2])
+
+
+def test_other_clothes_are_somebody_else():
+    kept = rejoined(PASSES[:3], [RED, BLUE, RED])
+    assert [(one.id, one.start) for one in kept] == [(1, 0), (2, 5), (3, 10)]
+
+
+def test_without_colours_nobody_is_rejoined():
+    assert len(rejoined(PASSES, [None] * 4)) == 4
+    assert len(rejoined(PASSES[:3], [RED, None, RED])) == 3
+
+
+def test_two_who_went_there_dressed_alike_are_not_rejoined():
+    both = [track(1, 0, 3, 0.05, 0.95), track(2, 0.5, 3.5, 0.05, 0.95), track(3, 5, 8, 0.95, 0.05)]
+    assert len(rejoined(both, [RED, RED, RED])) == 3
+    told_apart = rejoined(both, [RED, BLUE, BLUE])
+    assert [(one.start, one.end) for one in told_apart] == [(0, 3), (0.5, 8)]
+
+
+def test_who_comes_from_elsewhere_is_not_rejoined_whatever_the_clothes():
+    assert len(rejoined([PASSES[0], track(2, 5, 8, 0.05, 0.95)], [RED, RED])) == 2
+    assert rejoined([], []) == []

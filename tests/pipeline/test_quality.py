@@ -80,13 +80,19 @@ def test_more_of_everything_scores_higher() -> None:
 
 
 def test_gaps_count_by_time_and_not_by_frames() -> None:
-    track = walk(Stick(), np.concatenate([np.arange(0, 1, 0.04), np.arange(2, 3, 0.04)]))
+    track = walk(Stick(), np.concatenate([np.arange(0, 1, 0.04), np.arange(1.8, 2.8, 0.04)]))
     figures = measure(track, 0.4)
-    assert figures.duration == pytest.approx(2.96)
+    assert figures.duration == pytest.approx(2.76)
     assert figures.seconds == pytest.approx(0.96)
     assert figures.total == pytest.approx(1.92)
-    assert figures.seen == pytest.approx(50 / 75)
-    assert measure(track, 1.5).seconds == pytest.approx(2.96)
+    assert figures.seen == pytest.approx(50 / 70)
+    assert measure(track, 1.5).seconds == pytest.approx(2.76)
+
+
+def test_the_time_for_which_somebody_was_gone_is_not_held_against_them() -> None:
+    figures = measure(walk(Stick(), np.concatenate([np.arange(0, 1, 0.04), np.arange(6, 7, 0.04)])), 0.4)
+    assert figures.duration == pytest.approx(6.96)
+    assert figures.seen == 1
 
 
 def test_a_figure_just_below_the_limit_does_not_look_like_it() -> None:

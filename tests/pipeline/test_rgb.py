@@ -9,7 +9,7 @@ from stick_pose import StickPose, without_a_model
 
 from pipeline.embed import load_embedder
 from pipeline.rgb import ENCODERS, ESTIMATOR, drawn_names, film, imagine_all, parted, train_rgb
-from pipeline.rgb_config import Imagined, RgbConfig
+from pipeline.rgb_config import Imagined, RgbConfig, Shots
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import Estimator
 from pipeline.synthetic.scene import Actor, Scene
@@ -37,7 +37,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RgbConfig, list[
     kgbd = folder / "kgbd.npz"
     write_skeletons(kgbd, 2, 2, seed=1, seconds=3.0)
     config = RgbConfig(
-        recipe="rgb", out=str(folder / "run"), kgbd=str(kgbd), drawn_shots=2, walked="1-2", walked_shots=2,
+        recipe="rgb", out=str(folder / "run"), kgbd=str(kgbd), walked="1-2", shots=Shots(2, 1, 1, 2),
         drawn=TRAINED + VALIDATION + CALIBRATION, validation=VALIDATION, calibration=CALIBRATION, workers=1, stride=4,
         imagined=Imagined(people=TRAINED + 2, sessions=1, recorded_views=1, seconds=2.0),
         encoder=EncoderConfig(frames=10, hidden=4, heads=2, width=4, scales=("J", "B"), standardised=True),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.rgb_config import Imagined, RgbConfig
+from pipeline.rgb_config import Imagined, RgbConfig, Shots
 from smsge.config import EncoderConfig, PrototypeConfig, ReconstructionConfig
 from smsge.errors import ConfigError
 from smsge.schedule import Schedule
@@ -19,7 +19,7 @@ def settings(**changes: object) -> RgbConfig:
     [
         ({"recipe": "kgbd"}, "recipe: must be rgb"),
         *(({key: 0}, f"{key}: must be at least 1, got 0") for key in
-          ("drawn", "drawn_shots", "walked_shots", "validation", "calibration", "workers", "stride")),
+          ("drawn", "validation", "calibration", "workers", "stride")),
         ({"drawn": 39, "validation": 10, "calibration": 20}, "drawn: of 39 people, 10 \\+ 20 are kept"),
         ({"encoder": EncoderConfig(layout="kinect20")}, "encoder.layout: footage is read as casia14, not as kinect20"),
         ({"prototypes": PrototypeConfig(start="other.safetensors")}, "prototypes.start"),
@@ -40,6 +40,13 @@ def test_imagined_walkers_are_checked_too(changes: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="imagined: "):
         Imagined(**changes)  # type: ignore[arg-type]
     assert Imagined(people=0, views=0, recorded_views=0).people == 0
+
+
+@pytest.mark.parametrize("changes", [{"drawn": 0}, {"walked": 0}, {"rounds": -1}, {"passes": -1}])
+def test_nobody_goes_without_a_shot(changes: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="shots: drawn and walked must be at least 1"):
+        Shots(**changes)
+    assert Shots(rounds=0, passes=0).drawn == 3
 
 
 def test_ten_people_are_enough_to_train_on() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,14 +38,18 @@ def run(
     seed: int = 0,
     colours: tuple[tuple[int, int, int], ...] | None = None,
 ) -> tuple[list[PoseTrack], list[set[int]]]:
-    """Track `scene` with noise; also give which of the true people each track holds."""
+    """Track `scene` with noise, without pictures where there are no `colours`; also give which of the true people each track holds."""
     rng = np.random.default_rng(seed)
     tracker = Tracker(TrackingSettings())
     truth: dict[tuple[int, float], int] = {}
     for index, time in enumerate(times):
         people = scene(float(time))
         apart = abs(people[0].box[0] - people[-1].box[0]) / 100
-        frame = picture(float(time), index, list(zip(people, colours, strict=True)) if colours else [])
+        frame = (
+            picture(float(time), index, list(zip(people, colours, strict=True)))
+            if colours
+            else SimpleNamespace(time=float(time), index=index)
+        )
         seen = [(who, jitter(p, rng)) for who, p in enumerate(people) if not hidden(float(time), who, apart)]
         rng.shuffle(seen)  # type: ignore[arg-type]
         tracker.update(frame, [person for _, person in seen])
@@ -163,3 +168,27 @@ def test_tracks_are_numbered_by_first_appearance_and_typed() -> None:
         assert track.boxes.dtype == track.image.dtype == track.world.dtype == track.visibility.dtype == np.float32
         assert track.world.shape == (len(track), 33, 3)
     assert tracker.finish((640, 480), "clip.mp4") == []
+
+
+def leaves_and_returns(colours: tuple[tuple[int, int, int], tuple[int, int, int]]) -> list[PoseTrack]:
+    """Somebody who goes out to the right and is back after three seconds, in the second of the `colours`."""
+    tracker = Tracker(TrackingSettings())
+    for index, time in enumerate(np.arange(0, 9, 0.1)):
+        if 3 < time < 6:
+            tracker.update(picture(float(time), index, []), [])
+            continue
+        x, heading, colour = (360 + 80 * time, RIGHT, 0) if time <= 3 else (600 - 80 * (time - 6), LEFT, 1)
+        person = TALL.person(float(time), heading, (x, 240))
+        tracker.update(picture(float(time), index, [(person, colours[colour])]), [person])
+    return tracker.finish((640, 480), "scene.mp4")
+
+
+def test_who_goes_and_comes_back_in_the_same_clothes_is_one_track() -> None:
+    (track,) = leaves_and_returns((RED, RED))
+    assert track.start == 0
+    assert track.end == pytest.approx(8.9)
+    assert np.diff(track.times).max() == pytest.approx(3.0, abs=0.15)
+
+
+def test_somebody_else_who_comes_from_there_is_another_track() -> None:
+    assert [track.id for track in leaves_and_returns((RED, BLUE))] == [1, 2]

@@ -23,8 +23,9 @@ def test_shots_are_read_back_beside_the_truth(tmp_path: Path, posed: StickPose) 
     seen: list[tuple[str, float, float | None]] = []
     shown = read_shots(tmp_path, Settings(), 20, lambda *what: seen.append(what))
     assert seen[-1] == ("reading shots", 4, 4)
-    names = [(one.sequence.identity, one.sequence.session) for one in shown]
-    assert names == [("ann", "ann/shot_1"), ("ann", "ann/shot_2"), ("bob", "bob/shot_1"), ("bob", "bob/shot_2")]
+    sessions = [f"{name}/{tmp_path.name}/shot_{shot}" for name in ("ann", "bob") for shot in (1, 2)]
+    assert [one.sequence.session for one in shown] == sessions
+    assert [one.sequence.identity for one in shown] == ["ann", "ann", "bob", "bob"]
     for one in shown:
         assert len(one.sequence) == sum(len(pair.seen) for pair in one.pairs)
         assert one.sequence.truth is not None
@@ -37,7 +38,8 @@ def test_shots_are_read_back_beside_the_truth(tmp_path: Path, posed: StickPose) 
             for head in heads:
                 assert 0.3 < head.mean() < 0.6  # statures above the hips
         heights = [pair.height for pair in one.pairs]
-        tall = np.ptp(load_skeletons(tmp_path / f"people/{one.sequence.session}.npz").tracks[0].image[..., 1], axis=1)
+        there = tmp_path / "people" / one.sequence.identity / f"{Path(one.sequence.session).name}.npz"
+        tall = np.ptp(load_skeletons(there).tracks[0].image[..., 1], axis=1)
         assert heights[0] == pytest.approx(np.median(tall), rel=0.15)
     assert read_shots(tmp_path, Settings(), 1000) == []
 

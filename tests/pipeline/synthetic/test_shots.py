@@ -13,7 +13,7 @@ from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.driven import Recorded
 from pipeline.synthetic.estimator import facing, ray_axes
 from pipeline.synthetic.scene import Scene, truth
-from pipeline.synthetic.shots import RATE, Drawn, Rounds, Spoil, Walked, draw_spoil, main, make_shots, shoot
+from pipeline.synthetic.shots import RATE, Drawn, Passes, Rounds, Spoil, Walked, draw_spoil, main, make_shots, shoot
 from pipeline.synthetic.skeleton_file import write_skeletons
 
 PLAIN = Spoil(grey=False, blur=0.0, quality=95, contrast=1.0, shift=0.0)
@@ -90,6 +90,18 @@ def test_rounds_show_every_side_of_the_same_people() -> None:
     angle = facing(ray_axes(known.camera[0, :, :14], scene.camera.rotation[:, 1])[0], scene.fps)
     quarters = np.unique((np.degrees(angle) % 360) // 90)
     assert len(quarters) == 4
+
+
+def test_passes_are_small_grey_and_seen_from_the_side() -> None:
+    for person in range(1, 7):
+        scene, spoil = Passes(4)(person, 1)
+        assert scene.walkers[0].body.thigh == actor_of(Drawn(4)(person, 1)[0]).body.thigh
+        assert spoil.grey
+        known = truth(scene)
+        tall = np.ptp(known.pixels[0, :, :14, 1], axis=1)
+        assert 35 < tall.min() < tall.max() < 100
+        angle = facing(ray_axes(known.camera[0, :, :14], scene.camera.rotation[:, 1])[0], scene.fps)
+        assert np.abs(np.sin(angle)).mean() > 0.6
 
 
 @pytest.fixture(scope="module")
