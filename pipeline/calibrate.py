@@ -138,20 +138,24 @@ def _standards(tracks: Described) -> dict[str, Standard]:
         raise DatasetError(f"cannot calibrate: {error}") from error
 
 
-def _best_weights(parts: Mapping[str, Array], held: Described) -> dict[str, float]:
+def _best_weights(parts: Mapping[str, NDArray[np.float32]], held: Described) -> dict[str, float]:
     """The mean of all weights whose mean average precision is within one standard error of the best: with so few people
     the very best are so by chance. They sum to 1, and the encoder always counts.
 
-    parts: {descriptor: (N, R)} of unit length.
+    parts: {descriptor: (N, R)} of unit length, compared as in a gallery.
     """
-    alike = np.stack([cosine(rows, rows) for rows in parts.values()])
-    labels = held.people, held.people, held.clips, held.clips
+
+    def alike(weights: Array) -> Array:
+        return as_in_a_gallery(fuse(list(parts.values()), weights.tolist()), held.people)
+
+    def precision(similarity: Array, which: NDArray[np.bool_]) -> float:
+        probes = similarity[which], held.people[which], held.people, held.clips[which], held.clips
+        return retrieve(*probes, ranks=(1,)).mean_ap
+
     tried = _shares(len(parts))
-    found = np.array([retrieve(np.tensordot(w, alike, axes=1), *labels, ranks=(1,)).mean_ap for w in tried])
-    best = np.tensordot(tried[found.argmax()], alike, axes=1)
-    each = [retrieve(best[held.people == name], held.people[held.people == name], held.people,
-                     held.clips[held.people == name], held.clips, ranks=(1,)).mean_ap
-            for name in np.unique(held.people)]  # fmt: skip
+    found = np.array([precision(alike(weights), np.ones(len(held.people), bool)) for weights in tried])
+    best = alike(tried[found.argmax()])
+    each = [precision(best, held.people == name) for name in np.unique(held.people)]
     error = float(np.nanstd(each)) / np.sqrt(len(each))
     shares = np.round(tried[found >= found.max() - error].mean(axis=0), 2)
     shares[0] += 1.0 - shares.sum()

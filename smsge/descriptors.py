@@ -2,7 +2,7 @@
 
 Clips or whole tracks in, one vector each out, in the skeletons' own units (canonical ones have unit stature, so their
 lengths are proportions). Joints are found by name, so each works for casia14, kinect20 and kinect25. Everything is
-computed of many clips of one length together; a track is one long clip.
+computed of many clips of one length together; a track is its uninterrupted stretches, each one long clip.
 
 Shapes: N clips of T frames and J joints; F = N * T frames, one after the other.
 """
@@ -111,7 +111,11 @@ def joint_angles(sequence: SkeletonSequence) -> Array:
 
 
 def _whole(descriptor: Descriptor, sequence: SkeletonSequence) -> Array:
-    return np.asarray(descriptor(sequence.joints[None], sequence.layout)[0])
+    """Of each uninterrupted stretch, averaged by length: between two the person may have turned round, and the spread
+    of what is seen from two sides says little of either."""
+    stretches = sequence.stretches()
+    each = [descriptor(stretch[None], sequence.layout)[0] for stretch in stretches]
+    return np.asarray(np.average(each, axis=0, weights=[len(stretch) for stretch in stretches]))
 
 
 def _angles(frames: Array, layout: SkeletonLayout) -> Array:

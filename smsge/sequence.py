@@ -46,20 +46,23 @@ class SkeletonSequence:
         """Seconds of skeletons, gaps left out."""
         return len(self) / self.fps
 
+    def stretches(self) -> list[np.ndarray]:
+        """The uninterrupted stretches, (T_i, J, 3) each, in order of time."""
+        return np.split(self.joints, np.flatnonzero(np.diff(self.segment)) + 1)
+
     def windows(self, length: int, stride: int) -> np.ndarray:
         """Cut into clips: (N, length, J, 3), within segments only; each segment's last full window is kept.
 
         N is 0 when every segment is shorter than `length`.
         """
-        starts: list[int] = []
-        edges = np.flatnonzero(np.diff(self.segment)) + 1
-        for first, stop in zip([0, *edges], [*edges, len(self)], strict=True):
-            last = stop - length
-            if last >= first:
-                starts += sorted({*range(first, last + 1, stride), last})
-        if not starts:
+        cut = []
+        for stretch in self.stretches():
+            last = len(stretch) - length
+            starts = sorted({*range(0, last + 1, stride), last}) if last >= 0 else []
+            cut += [stretch[first : first + length] for first in starts]
+        if not cut:
             return np.zeros((0, length, self.layout.n_joints, 3), np.float32)
-        return np.stack([self.joints[s : s + length] for s in starts]).astype(np.float32)
+        return np.stack(cut).astype(np.float32)
 
 
 def mirror(sequence: SkeletonSequence) -> SkeletonSequence:

@@ -82,3 +82,13 @@ def test_many_clips_together_are_described_as_each_alone(layout: SkeletonLayout)
         expected = [alone[name](SkeletonSequence(clip, layout, 15.0)) for clip in clips]
         assert describe(clips, layout) == pytest.approx(np.stack(expected), abs=1e-6)
         assert describe(clips, layout).std(axis=0).max() > 1e-4
+
+
+def test_a_track_is_described_stretch_by_stretch() -> None:
+    stand, sit = figure(), figure(right_knee=(-0.1, 0.9, 0.4), right_ankle=(-0.1, 0.5, 0.4))
+    joints = np.concatenate([stand.joints, sit.joints, sit.joints])
+    whole = SkeletonSequence(joints, CASIA14, 15.0, np.repeat([0, 1], [5, 10]))
+    expected = (posture_statistics(stand) + 2 * posture_statistics(sit)) / 3
+    assert posture_statistics(whole) == pytest.approx(expected)
+    as_one = SkeletonSequence(joints, CASIA14, 15.0)
+    assert np.abs(posture_statistics(as_one) - expected).max() > 0.1
