@@ -59,18 +59,20 @@ STEP = 0.1
 @dataclass(frozen=True)
 class Described:
     """N tracks of known people. raw: {descriptor: (N, D)}; people, clips: (N,) whose they are, and of which clip;
-    views: (N, K) numbers that say from where each was seen, None where nobody knows."""
+    views: (N, K) numbers that say from where each was seen; kinds: (N,) how each was filmed. Both None where nobody
+    knows."""
 
     raw: Mapping[str, Array]
     people: NDArray[np.str_]
     clips: NDArray[np.str_]
     views: Array | None = None
+    kinds: NDArray[np.str_] | None = None
 
     def only(self, which: NDArray[np.bool_]) -> "Described":
         """The tracks marked (N,)."""
         raw = {name: rows[which] for name, rows in self.raw.items()}
-        views = None if self.views is None else self.views[which]
-        return Described(raw, self.people[which], self.clips[which], views)
+        views, kinds = (None if rows is None else rows[which] for rows in (self.views, self.kinds))
+        return Described(raw, self.people[which], self.clips[which], views, kinds)
 
     def parted(self) -> tuple["Described", "Described"]:
         """Three quarters of the people, and the others. Raises DatasetError for too few people."""
@@ -107,11 +109,10 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
     plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
     labels = held.people, held.people, held.clips, held.clips
     similarity = as_in_a_gallery(joined, held.people)
-    threshold = float(threshold_at_far(pair_scores(similarity, *labels)[1], FAR))
     try:
-        thresholds = Thresholds.fit(similarity, held.people, held.clips, np.random.default_rng(0))
+        thresholds = Thresholds.fit(similarity, held.people, held.clips, np.random.default_rng(0), kinds=held.kinds)
     except DatasetError:  # too few people were held out to tell more
-        thresholds = Thresholds.single(min(1.0, threshold))
+        thresholds = Thresholds.single(min(1.0, float(threshold_at_far(pair_scores(similarity, *labels)[1], FAR))))
     report = {
         "people": float(len(np.unique(held.people))),
         "tracks": float(len(held.people)),
@@ -125,7 +126,7 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
             for key, value in _figures(name, cosine(rows, rows), labels).items()
         },
     }
-    return Calibration({name: standards[name] for name in weights}, weights, threshold, thresholds, report)
+    return Calibration({name: standards[name] for name in weights}, weights, thresholds.at(FAR), thresholds, report)
 
 
 def _standards(tracks: Described) -> dict[str, Standard]:
@@ -190,12 +191,17 @@ def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> 
     return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
 
 
-def described(checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], views: Array | None = None) -> Described:
+def described(
+    checkpoint: Checkpoint,
+    sequences: Sequence[SkeletonSequence],
+    views: Array | None = None,
+    kinds: NDArray[np.str_] | None = None,
+) -> Described:
     """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report."""
     raw = describe(checkpoint, sequences)
     raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
     people, clips = (np.array([getattr(s, key) for s in sequences]) for key in ("identity", "session"))
-    return Described(raw, people, clips, views)
+    return Described(raw, people, clips, views, kinds)
 
 
 def write_calibrated(trained: Checkpoint, done: Calibration, out: Path) -> Path:

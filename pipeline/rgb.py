@@ -63,7 +63,8 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
 
 
 def _described(trained: Checkpoint, shown: list[Shown]) -> Described:
-    return described(trained, _sequences(shown), np.stack([one.view for one in shown]))
+    views, kinds = np.stack([one.view for one in shown]), np.array([one.kind for one in shown])
+    return described(trained, _sequences(shown), views, kinds)
 
 
 def parted(config: RgbConfig, shown: Iterable[Shown]) -> dict[str, list[Shown]]:

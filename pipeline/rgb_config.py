@@ -39,9 +39,9 @@ class Shots:
     """
 
     drawn: int = 3
-    rounds: int = 2
+    rounds: int = 1
     passes: int = 2
-    walked: int = 5
+    walked: int = 3
 
     def __post_init__(self) -> None:
         if min(self.drawn, self.walked) < 1 or min(self.rounds, self.passes) < 0:

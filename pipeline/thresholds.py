@@ -89,9 +89,12 @@ class Thresholds:
         clips: Sequence[str] | NDArray[np.str_],
         generator: np.random.Generator,
         far: float = FAR,
+        kinds: Sequence[str] | NDArray[np.str_] | None = None,
     ) -> "Thresholds":
         """From N tracks: cosines (N, N), whose they are and of which clip. Tracks of one clip are never compared.
 
+        kinds: how each was filmed, where that differs. Strangers filmed alike are the more alike: only these are
+        compared, and of the kinds that can tell a rate the strictest says what it takes, so that it holds for each.
         A person's n templates are drawn from their tracks by `generator`, each track being in as many draws as any
         other. A number n above 1 is left out where less than a quarter of the people have as many tracks, or where the
         comparisons are too few for the rate `far`. Raises DatasetError where they are too few with one template.
@@ -99,18 +102,25 @@ class Thresholds:
         names, where = np.asarray(people, np.str_), np.asarray(clips, np.str_)
         _, persons, counts = np.unique(names, return_inverse=True, return_counts=True)
         footage = np.where(where == "", -1, np.unique(where, return_inverse=True)[1])
+        alike = np.zeros(len(names)) if kinds is None else np.asarray(kinds)
+        groups = [np.flatnonzero(alike == kind) for kind in np.unique(alike)]
         scores = {}
         for held in HELD:
-            found = _impostors(similarity, persons, footage, held, generator)
+            found = [_impostors(similarity[np.ix_(own, own)], persons[own], footage[own], held, generator)
+                     for own in groups]  # fmt: skip
+            most = max(map(len, found), default=0)
             if held == 1:
-                _refuse_few(len(counts), len(found), far)
-            if np.mean(counts >= held) >= 0.25 and _can_tell(far, len(found)):
+                _refuse_few(len(counts), most, far)
+            if np.mean(counts >= held) >= 0.25 and _can_tell(far, most):
                 scores[held] = found
-        pairs = min(len(found) for found in scores.values())
+        pairs = min(max(map(len, found)) for found in scores.values())
         rates = _supported(pairs)
-        table = [[threshold_at_far(found, rate) for rate in rates] for found in scores.values()]
-        # People who have eight tracks are others than those who have one: chance must not make the row of eight lower.
-        rising = np.clip(np.maximum.accumulate(np.ceil(_FINE * np.array(table)) / _FINE, axis=0), -1, 1)
+        table = [[max(threshold_at_far(own, rate) for own in found if rate * len(own) >= FEWEST) for rate in rates]
+                 for found in scores.values()]  # fmt: skip
+        # People who have eight tracks are others than those who have one, and a kind that can tell a small rate may not
+        # be the strictest: chance must make no row, and no smaller rate, lower.
+        told = np.clip(np.ceil(_FINE * np.array(table)) / _FINE, -1, 1)
+        rising = np.maximum.accumulate(np.maximum.accumulate(told, axis=0), axis=1)
         genuine = np.sort(pair_scores(similarity, names, names, where, where)[0])
         rejects = [
             (rate, math.floor(_FINE * genuine[math.floor(rate * len(genuine))]) / _FINE)

@@ -24,9 +24,10 @@ _NECK, _FEET = CASIA14.index["neck"], [CASIA14.index[f"{side} ankle"] for side i
 
 @dataclass(frozen=True)
 class Shown:
-    """One track of a shot. sequence: canonical, with identity, session and truth. pairs: its stretches beside the
-    truth, as the camera saw them."""
+    """One track of a shot. kind: what its folder is called, and so how it was filmed. sequence: canonical, with
+    identity, session and truth. pairs: its stretches beside the truth, as the camera saw them."""
 
+    kind: str
     sequence: SkeletonSequence
     pairs: tuple[Pair, ...]
 
@@ -58,7 +59,8 @@ def read_shots(folder: Path, settings: Settings, frames: int, progress: Progress
 def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
     there = Path(*path.parts[:-3], "truth", *path.parts[-2:])
     # Somebody may have a shot of one number in several folders.
-    person, shot = path.parent.name, f"{path.parts[-4]}/{path.stem}"
+    person, kind = path.parent.name, path.parts[-4]
+    shot = f"{kind}/{path.stem}"
     try:
         with np.load(there, allow_pickle=False) as archive:
             times, camera, up = (archive[name].astype(np.float64) for name in ("times", "camera", "up"))
@@ -80,4 +82,4 @@ def _shown(path: Path, settings: Settings, frames: int) -> Iterator[Shown]:
                               in_statures(true), upward))  # fmt: skip
         truth = canonical_sequence([pair.true for pair in pairs], settings.normalize.fps).joints
         named = replace(sequence, identity=person, session=f"{person}/{shot}", truth=truth)
-        yield Shown(named, tuple(pairs))
+        yield Shown(kind, named, tuple(pairs))

@@ -45,6 +45,28 @@ def test_the_rates_asked_for_pass() -> None:
     assert (genuine <= found.below(0.02)).mean() > 0.015  # type: ignore[operator]
 
 
+def test_strangers_filmed_alike_pass_no_more_often_than_others() -> None:
+    generator = np.random.default_rng(4)
+    names = [f"p{number}" for number in range(40) for _ in range(4)]
+    kinds = np.array(["near", "near", "far", "far"] * 40)
+    vectors = np.repeat(generator.normal(size=(40, 16)), 4, axis=0) + 0.5 * generator.normal(size=(160, 16))
+    vectors[kinds == "far"] += 1.5  # all who are filmed from afar have something in common
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = vectors @ vectors.T, names, [str(clip) for clip in range(160)]
+    told = Thresholds.fit(*labels, np.random.default_rng(0), kinds=kinds)
+    blind = Thresholds.fit(*labels, np.random.default_rng(0))
+
+    def passing(kind: str, threshold: float) -> float:
+        own = kinds == kind
+        other = np.array(names)[own][:, None] != np.array(names)[own][None]
+        return float((labels[0][np.ix_(own, own)][other] >= threshold).mean())
+
+    assert max(passing(kind, told.at(0.01)) for kind in ("near", "far")) <= 0.01
+    assert passing("far", told.at(0.01)) > 0.005
+    assert passing("far", blind.at(0.01)) > 0.02
+    assert told.pairs < blind.pairs
+
+
 def test_more_templates_and_rarer_strangers_never_ask_for_less() -> None:
     for found in (fitted(spread=2.0), fitted(40, 8), fitted(12, 3)):
         values = [[found.at(rate, held) for rate in found.rates] for held in range(1, 12)]

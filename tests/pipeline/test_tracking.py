@@ -38,7 +38,8 @@ def run(
     seed: int = 0,
     colours: tuple[tuple[int, int, int], ...] | None = None,
 ) -> tuple[list[PoseTrack], list[set[int]]]:
-    """Track `scene` with noise, without pictures where there are no `colours`; also give which of the true people each track holds."""
+    """Track `scene` with noise, without pictures where there are no `colours`; also give which of the true people each
+    track holds."""
     rng = np.random.default_rng(seed)
     tracker = Tracker(TrackingSettings())
     truth: dict[tuple[int, float], int] = {}
