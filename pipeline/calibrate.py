@@ -71,7 +71,8 @@ class Described:
     def only(self, which: NDArray[np.bool_]) -> "Described":
         """The tracks marked (N,)."""
         raw = {name: rows[which] for name, rows in self.raw.items()}
-        views, kinds = (None if rows is None else rows[which] for rows in (self.views, self.kinds))
+        views = None if self.views is None else self.views[which]
+        kinds = None if self.kinds is None else self.kinds[which]
         return Described(raw, self.people[which], self.clips[which], views, kinds)
 
     def parted(self) -> tuple["Described", "Described"]:

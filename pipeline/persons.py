@@ -75,6 +75,10 @@ def _dressed_alike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def _one_track(number: int, chain: Sequence[PoseTrack]) -> PoseTrack:
-    parts = {name: np.concatenate([getattr(track, name) for track in chain])
-             for name in ("times", "frames", "boxes", "image", "world", "visibility")}  # fmt: skip
-    return replace(chain[0], id=number, **parts)
+    def all_of(name: str) -> np.ndarray:
+        return np.concatenate([getattr(track, name) for track in chain])
+
+    return replace(
+        chain[0], id=number, times=all_of("times"), frames=all_of("frames"), boxes=all_of("boxes"),
+        image=all_of("image"), world=all_of("world"), visibility=all_of("visibility"),
+    )  # fmt: skip
