@@ -47,9 +47,14 @@ def _drawn(sequences: Iterable[SkeletonSequence]) -> Sequences:
     return [one for one in sequences if not one.identity.startswith("kgbd")]
 
 
+def _any_way(sequences: Iterable[SkeletonSequence]) -> Sequences:
+    return [one for one in sequences if one.session.split("/")[1] not in ("rounds", "passes")]
+
+
 VARIANTS: dict[str, tuple[Callable[[Sequences, Sequences], tuple[Sequences, Sequences]], float]] = {
     "all of it": (lambda filmed, imagined: (filmed, imagined), 0.1),
     "no imagined shots": (lambda filmed, imagined: (filmed, []), 0.1),
+    "no rounds and no passes": (lambda filmed, imagined: (_any_way(filmed), imagined), 0.1),
     "no recorded walks": (lambda filmed, imagined: (_drawn(filmed), _drawn(imagined)), 0.1),
     "recorded walks alone": (lambda filmed, imagined: (_recorded(filmed), _recorded(imagined)), 0.1),
     "nothing filmed: the fitted model alone": (lambda filmed, imagined: ([], imagined), 0.1),

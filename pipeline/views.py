@@ -10,6 +10,7 @@ who is who, and chance is one in as many people as there are.
 
 import argparse
 import itertools
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import comb
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
@@ -32,6 +34,9 @@ Array = NDArray[np.floating]
 
 EDGES = (0, 30, 60, 90, 120, 150, 180)
 """Degrees between which differences of azimuth are told together."""
+
+FEW = 7
+"""People of a small gallery, as a household or an office has it."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +69,39 @@ def questions(people: NDArray[np.str_], shots: NDArray[np.str_], azimuths: Array
     return found
 
 
-def answers(similarity: Array, asked: Sequence[Question]) -> NDArray[np.bool_]:
-    """(Q,) whether the mate is nearer than everybody else; a tie is a miss. similarity: (N, N)."""
-    return np.array([similarity[q.probe, q.mate] > similarity[q.probe, q.others].max() for q in asked], bool)
+def nearer(similarity: Array, asked: Sequence[Question]) -> NDArray[np.int64]:
+    """(Q,) how many others are as near as the mate or nearer: 0 where it is found. similarity: (N, N)."""
+    return np.array([(similarity[q.probe, q.others] >= similarity[q.probe, q.mate]).sum() for q in asked], np.int64)
+
+
+def found_among(people: int, before: NDArray[np.int64], others: NDArray[np.int64]) -> Array:
+    """(Q,) how likely the mate is first where only `people` are enrolled, the mate and others at random.
+
+    before: (Q,) of the `others` (Q,), as `nearer` tells; nan where there are too few others.
+    """
+    drawn = people - 1
+    shares = comb(others - before, drawn) / np.maximum(comb(others, drawn), 1)
+    return np.where(others >= drawn, shares, np.nan)
 
 
 def table(similarities: Mapping[str, Array], people: NDArray[np.str_], asked: Sequence[Question]) -> str:
     """A Markdown row a descriptor: per cent of questions answered rightly, by difference of azimuth and in all, with
-    the 95 % interval over people of the last."""
+    the 95 % interval over people of the last; and in all where only `FEW` people are enrolled."""
     bins = np.array([question.bin for question in asked])
     who = people[[question.probe for question in asked]]
     columns = [f"{a}-{b}° ({int((bins == n).sum())})" for n, (a, b) in enumerate(itertools.pairwise(EDGES))]
-    lines = [f"| descriptor | {' | '.join(columns)} | all ({len(asked)}) | 95 % interval |"]
-    lines.append("|---" * (len(columns) + 3) + "|")
+    lines = [f"| descriptor | {' | '.join(columns)} | all ({len(asked)}) | 95 % interval | of {FEW} people |"]
+    lines.append("|---" * (len(columns) + 4) + "|")
+    others = np.array([len(question.others) for question in asked])
     for name, similarity in similarities.items():
-        right = answers(similarity, asked)
+        before = nearer(similarity, asked)
+        right = before == 0
         shares = [f"{100 * right[bins == n].mean():.1f}" if (bins == n).any() else "-" for n in range(len(EDGES) - 1)]
         low, high = mean_interval(right.astype(float), who)
         interval = f"{100 * low:.1f} to {100 * high:.1f}"
-        lines.append(f"| {name} | {' | '.join(shares)} | {100 * right.mean():.1f} | {interval} |")
+        few = float(found_among(FEW, before, others).mean())
+        told = "–" if math.isnan(few) else f"{100 * few:.1f}"
+        lines.append(f"| {name} | {' | '.join(shares)} | {100 * right.mean():.1f} | {interval} | {told} |")
     return "\n".join(lines)
 
 

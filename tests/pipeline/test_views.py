@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.views import answers, questions, table
+from pipeline.views import FEW, found_among, nearer, questions, table
 
 PEOPLE = np.array(["a", "a", "b", "b", "c"])
 SHOTS = np.array(["a1", "a2", "b1", "b2", "c1"])
@@ -32,7 +32,23 @@ def test_a_mate_must_be_nearer_than_everybody_else() -> None:
     similarity[1, 0] = similarity[1, 4] = 0.9  # a tie
     similarity[2, 3] = -1.0
     similarity[3, 2] = 0.1
-    assert answers(similarity, asked).tolist() == [True, False, False, True]
+    assert nearer(similarity, asked).tolist() == [0, 1, 2, 0]
     lines = table({"it": similarity}, PEOPLE, asked).splitlines()
     assert "90-120° (2)" in lines[0]
     assert lines[2].startswith("| it | - | - | - | 50.0 | - | 50.0 | 50.0 |")
+    assert lines[2].endswith("| – |")  # three people are fewer than the few
+
+
+def test_in_a_smaller_gallery_those_who_were_nearer_may_be_missing() -> None:
+    generator = np.random.default_rng(0)
+    similarity = generator.normal(size=(40, 40))
+    people = np.array([f"p{number // 2}" for number in range(40)])
+    asked = questions(people, np.arange(40).astype(str), np.zeros(40))
+    before, others = nearer(similarity, asked), np.array([len(question.others) for question in asked])
+    tried = []
+    for question in asked:
+        draws = np.array([generator.choice(question.others, FEW - 1, replace=False) for _ in range(400)])
+        tried.append((similarity[question.probe, draws].max(axis=1) < similarity[question.probe, question.mate]).mean())
+    np.testing.assert_allclose(found_among(FEW, before, others), tried, atol=0.1)
+    assert np.isnan(found_among(FEW, np.zeros(1, np.int64), np.array([FEW - 2]))).all()
+    assert found_among(FEW, np.array([0, 3]), np.array([FEW - 1, FEW - 1])).tolist() == [1, 0]
