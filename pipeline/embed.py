@@ -11,7 +11,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
-from smsge.descriptors import joint_statistics, posture_statistics
+from smsge.descriptors import joint_statistics_of, over_windows, posture_statistics_of
 from smsge.fusion import Standard, fuse
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
@@ -78,7 +78,7 @@ def describe(
 ) -> dict[str, NDArray[np.floating]]:
     """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track, averaged with what it says
     of its mirror image, which evens out from which side it was seen; posture (N, P) and joints (N, 6 J), the statistics
-    of these names.
+    of these names over windows of two seconds.
 
     Raises DatasetError where a track has no full window.
     """
@@ -86,8 +86,8 @@ def describe(
     return {
         "encoder": (embed_walks(checkpoint, sequences, batch=batch) + embed_walks(checkpoint, mirrored, batch=batch))
         / 2,
-        "posture": np.stack([posture_statistics(sequence) for sequence in sequences]),
-        "joints": np.stack([joint_statistics(sequence) for sequence in sequences]),
+        "posture": np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences]),
+        "joints": np.stack([over_windows(joint_statistics_of, sequence) for sequence in sequences]),
     }
 
 

@@ -103,6 +103,18 @@ def joint_statistics(sequence: SkeletonSequence) -> Array:
     return _whole(joint_statistics_of, sequence)
 
 
+def over_windows(descriptor: Descriptor, sequence: SkeletonSequence, seconds: float = 2.0) -> Array:
+    """The mean of a descriptor over windows of `seconds`, three to a window's length, within stretches; (D,). Of whole
+    stretches where none is as long.
+
+    Who walks in a bend is seen from one side after another, and the spread of all that says less than what is usual of
+    the spread within a stride or two.
+    """
+    frames = max(round(seconds * sequence.fps), 1)
+    windows = sequence.windows(frames, max(frames // 3, 1))
+    return descriptor(windows, sequence.layout).mean(axis=0) if len(windows) else _whole(descriptor, sequence)
+
+
 def joint_angles(sequence: SkeletonSequence) -> Array:
     """(T, 8) radians in [0, pi]; left then right of: elbow (shoulder-elbow-wrist), knee (hip-knee-ankle), shoulder
     (upper arm against the trunk, mid-hip seen from the neck), hip (thigh against the trunk, likewise). A straight

@@ -5,7 +5,16 @@ import pytest
 from walking_figure import turned, walk
 
 from smsge.canonical import canonicalize
-from smsge.descriptors import DESCRIPTORS, bone_lengths, d13, d16, joint_angles, posture_statistics
+from smsge.descriptors import (
+    DESCRIPTORS,
+    bone_lengths,
+    d13,
+    d16,
+    joint_angles,
+    over_windows,
+    posture_statistics,
+    posture_statistics_of,
+)
 from smsge.layouts import CASIA14, LAYOUTS, SkeletonLayout
 from smsge.sequence import SkeletonSequence
 
@@ -92,3 +101,12 @@ def test_a_track_is_described_stretch_by_stretch() -> None:
     assert posture_statistics(whole) == pytest.approx(expected)
     as_one = SkeletonSequence(joints, CASIA14, 15.0)
     assert np.abs(posture_statistics(as_one) - expected).max() > 0.1
+
+
+def test_over_windows_is_the_mean_of_what_each_window_says() -> None:
+    walking = SkeletonSequence(canonicalize(walk(CASIA14), CASIA14, 15.0), CASIA14, 15.0)
+    cut = walking.windows(15, 5)
+    expected = np.mean([posture_statistics_of(window[None], CASIA14)[0] for window in cut], axis=0)
+    assert over_windows(posture_statistics_of, walking, 1.0) == pytest.approx(expected)
+    short = SkeletonSequence(walking.joints[:10], CASIA14, 15.0)
+    assert over_windows(posture_statistics_of, short) == pytest.approx(posture_statistics(short))
