@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from smsge.bootstrap import mean_interval
 from smsge.errors import DatasetError
 from smsge.fusion import fit_standard, fuse
 from smsge.matching import Matches, Retrieval, Verification, match, standardise, statistics, unit, verify
@@ -44,12 +45,14 @@ class Curves:
 
 @dataclass(frozen=True)
 class Row:
-    """One way of describing. method: its name; size: numbers in its vector. nauc: micro-averaged area under the ROC
-    over all (clip, identity) scores, of the classifier protocol alone. All figures are shares in 0..1."""
+    """One way of describing. method: its name; size: numbers in its vector. interval: where Rank-1 is in 95 of 100
+    draws of as many people (`smsge.bootstrap`), nan for one person. nauc: micro-averaged area under the ROC over all
+    (clip, identity) scores, of the classifier protocol alone. All figures are shares in 0..1."""
 
     method: str
     size: int
     retrieval: Retrieval
+    interval: tuple[float, float]
     verification: Verification
     curves: Curves
     nauc: float | None = None
@@ -192,8 +195,9 @@ def table_row(
     genuine, impostor = (scores[evenly(len(scores), SCORES)] for scores in (matches.genuine, matches.impostor))
     names, labels = tuple(people.tolist()), tuple(embedding_labels.tolist())
     curves = Curves(genuine, impostor, confusion, names, embedding, labels)
+    interval = mean_interval(matches.nearest == probe_ids, probe_ids)
     verification = verify(matches.genuine, matches.impostor)
-    return Row(method, embedding.shape[1], matches.retrieval, verification, curves, nauc)
+    return Row(method, embedding.shape[1], matches.retrieval, interval, verification, curves, nauc)
 
 
 def _chosen(samples: Samples, walks: Sequence[SkeletonSequence]) -> NDArray[np.int64]:

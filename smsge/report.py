@@ -17,8 +17,9 @@ from smsge.files import whole_file
 class Measure:
     """What is measured of a method.
 
-    heading: above its column; key: in JSON and CSV; of: a share in 0..1 (a threshold is a similarity), None where a row
-    has none; shown_for: the protocols whose tables show it as text.
+    heading: above its column ("from" and "to" are of the interval of the figure before them); key: in JSON and CSV; of:
+    a share in 0..1 (a threshold is a similarity), None where a row has none; shown_for: the protocols whose tables show
+    it as text.
     """
 
     heading: str
@@ -33,8 +34,10 @@ def _rank(k: int) -> Callable[[Row], float]:
 
 MEASURES = (
     Measure("Rank-1", "rank1", _rank(1), ("matching", "classifier")),
+    Measure("from", "rank1_from", lambda row: row.interval[0], ("matching", "classifier")),
+    Measure("to", "rank1_to", lambda row: row.interval[1], ("matching", "classifier")),
     Measure("Rank-5", "rank5", _rank(5), ("matching",)),
-    Measure("Rank-10", "rank10", _rank(10), ("matching",)),
+    Measure("Rank-10", "rank10", _rank(10)),
     Measure("mAP", "map", lambda row: row.retrieval.mean_ap, ("matching",)),
     Measure("EER", "eer", lambda row: row.verification.eer, ("matching",)),
     Measure("TAR @ 1 % FAR", "tar", lambda row: row.verification.tar, ("matching",)),

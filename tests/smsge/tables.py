@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from smsge.bootstrap import mean_interval
 from smsge.evaluation import Curves, Row, Table
 from smsge.matching import Verification, cosine, equal_error_rate, retrieve, tar_at_far, threshold_at_far
 
@@ -48,6 +49,7 @@ def _row(method: str, noise: float, people: tuple[str, ...], each: int, dimensio
         method,
         dimensions,
         retrieve(scores, labels, labels),
+        mean_interval(labels[scores.argmax(axis=1)] == labels, labels),
         Verification(
             eer=equal_error_rate(genuine, impostor)[0],
             tar=tar_at_far(genuine, impostor, 0.01),

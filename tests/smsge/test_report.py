@@ -13,10 +13,10 @@ TABLE = table([f"{i:03d}" for i in range(1, 31)], split="KGBD: last walk")
 
 def test_the_text_is_in_per_cent_with_one_decimal() -> None:
     headings, rows = text(TABLE)
-    assert headings == ("method", "size", "Rank-1", "Rank-5", "Rank-10", "mAP", "EER", "TAR @ 1 % FAR")
+    assert headings == ("method", "size", "Rank-1", "from", "to", "Rank-5", "mAP", "EER", "TAR @ 1 % FAR")
     assert [row[0] for row in rows] == list(NOISE)
     last = TABLE.rows[-1]
-    shares = (*(last.retrieval.rank[k] for k in (1, 5, 10)), last.retrieval.mean_ap)
+    shares = (last.retrieval.rank[1], *last.interval, last.retrieval.rank[5], last.retrieval.mean_ap)
     shares = (*shares, last.verification.eer, last.verification.tar)
     assert rows[-1] == (list(NOISE)[-1], "24", *(f"{100 * share:.1f}" for share in shares))
 
@@ -32,7 +32,7 @@ def test_the_classifier_has_columns_of_its_own() -> None:
     rows = tuple(replace(row, nauc=0.875) for row in TABLE.rows)
     taught = replace(TABLE, protocol="classifier", rows=rows)
     headings, lines = text(taught)
-    assert headings == ("method", "size", "Rank-1", "nAUC")
+    assert headings == ("method", "size", "Rank-1", "from", "to", "nAUC")
     assert {line[-1] for line in lines} == {"87.5"}
     assert "classifier of clips · 90 probes, 90 training clips" in title(taught)
     assert {row["nauc"] for row in document([taught])[0]["methods"]} == {0.875}
@@ -43,9 +43,11 @@ def test_json_has_stable_keys_and_shares() -> None:
     assert list(told) == ["split", "protocol", "level", "probes", "gallery", "people", "methods"]
     (*_, last) = told["methods"]
     assert list(last) == [
-        *("method", "size", "rank1", "rank5", "rank10", "map", "eer", "tar", "threshold", "nauc", "absent", "cmc")
+        *("method", "size", "rank1", "rank1_from", "rank1_to", "rank5", "rank10", "map", "eer", "tar", "threshold"),
+        *("nauc", "absent", "cmc"),
     ]
     assert last["rank1"] == TABLE.rows[-1].retrieval.rank[1] == last["cmc"][0] <= 1
+    assert 0 <= last["rank1_from"] <= last["rank1"] <= last["rank1_to"] <= 1
     assert last["nauc"] is None
     assert len(last["cmc"]) == 20
 
@@ -54,7 +56,7 @@ def test_what_is_not_known_is_null_empty_and_a_dash(tmp_path: Path) -> None:
     row = TABLE.rows[0]
     bare = replace(TABLE, rows=(replace(row, verification=replace(row.verification, eer=float("nan"))),))
     assert document([bare])[0]["methods"][0]["eer"] is None
-    assert text(bare)[1][0][6] == "–"
+    assert text(bare)[1][0][7] == "–"
     save_csv([bare], tmp_path / "table.csv")
     with (tmp_path / "table.csv").open(newline="") as file:
         (line,) = csv.DictReader(file)
@@ -68,7 +70,7 @@ def test_csv_has_a_line_for_every_method_of_every_table(tmp_path: Path) -> None:
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == [
         *("split", "protocol", "level", "method", "size", "probes", "gallery", "people"),
-        *("rank1", "rank5", "rank10", "map", "eer", "tar", "threshold", "nauc"),
+        *("rank1", "rank1_from", "rank1_to", "rank5", "rank10", "map", "eer", "tar", "threshold", "nauc"),
     ]
     assert [(line["level"], line["method"]) for line in lines] == [
         (level, name) for level in ("clip", "track") for name in NOISE
