@@ -1,10 +1,16 @@
-"""The one file that speaks to FAISS: inner products of unit vectors, exact, on the GPU where there is one."""
+"""The one file that speaks to FAISS: inner products of unit vectors, in memory or in a file's cells, on the GPU where
+there is one.
 
+Of FAISS's own files none is read or written: reading them trusts whoever wrote them.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import GalleryError
+from pipeline.index_file import IndexFile
 
 try:
     import faiss
@@ -12,15 +18,21 @@ except ImportError as error:
     raise GalleryError("searching needs FAISS, which is not installed: run `pip install 'reid[cpu]'`") from error
 
 MOST_ON_GPU = 2048
-"""The most neighbours FAISS's GPU search gives; more are looked for on the CPU."""
+"""The most neighbours, and cells, that FAISS's GPU search takes; more are looked for on the CPU."""
+
+ROUNDS = 8
+SAMPLE = 48
+"""Of k-means: how often it goes round, and the vectors a cell that it looks at."""
 
 
 class FaissIndex:
-    """A `pipeline.ranking.VectorIndex` of (D,) float32 vectors with ids, which must be distinct."""
+    """A `pipeline.ranking.VectorIndex` of (D,) float32 vectors with ids, which must be distinct; exact."""
+
+    exact = True
 
     def __init__(self, dim: int) -> None:
         self._vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self._on_gpu: object | None = None
+        self._on_gpu: Any = None
 
     def __len__(self) -> int:
         return int(self._vectors.ntotal)
@@ -30,16 +42,145 @@ class FaissIndex:
         self._vectors.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
         self._on_gpu = None
 
-    def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def remove(self, ids: np.ndarray) -> None:
+        """Remove the vectors with these ids (n,), which are in the index."""
+        self._vectors.remove_ids(np.ascontiguousarray(ids, np.int64))
+        self._on_gpu = None
+
+    def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k)."""
-        index: Any = self._vectors
-        if k <= MOST_ON_GPU and faiss.get_num_gpus() > 0:
-            if self._on_gpu is None:
-                self._on_gpu = faiss.index_cpu_to_all_gpus(self._vectors)
-            index = self._on_gpu
+        if k <= MOST_ON_GPU and self._on_gpu is None:
+            self._on_gpu = _on_gpu(self._vectors)
+        index = self._on_gpu if k <= MOST_ON_GPU and self._on_gpu is not None else self._vectors
         products, ids = index.search(np.ascontiguousarray(probes, np.float32), k)
         return products, ids
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
         """The vectors (n, D) float32 that were added under these ids (n,)."""
         return np.stack([self._vectors.reconstruct(int(number)) for number in ids])
+
+
+class CellIndex:
+    """A `pipeline.ranking.VectorIndex` over a file in cells: each probe looks into those nearest to it.
+
+    Nothing of the file is copied, so it is open at once. What was added since is held in memory, what was removed is
+    passed over.
+    """
+
+    exact = False
+
+    def __init__(self, file: IndexFile) -> None:
+        dim, cells = file.origin.dim, len(file.sizes)
+        self._file = file
+        self._lists = faiss.OnDiskInvertedLists()
+        self._lists.nlist, self._lists.code_size = cells, 4 * dim
+        # By its descriptor, since another process may have put another file in its place.
+        self._lists.filename, self._lists.read_only, self._lists.prefetch_nthread = f"/dev/fd/{file.file}", True, 0
+        self._lists.lists.resize(cells)
+        self._lists.set_all_lists_sizes(faiss.swig_ptr(np.ascontiguousarray(file.sizes, np.uint64)))
+        self._lists.totsize = len(file) * (4 * dim + 8)
+        self._lists.do_mmap()
+        self._centres = faiss.IndexFlatIP(dim)
+        self._centres.add(np.ascontiguousarray(file.centroids))
+        self._cells = faiss.IndexIVFFlat(self._centres, dim, cells, faiss.METRIC_INNER_PRODUCT)
+        self._cells.replace_invlists(self._lists, False)
+        self._cells.ntotal, self._cells.is_trained, self._cells.nprobe = len(file), True, file.probes
+        self._on_gpu: Any = None
+        self._kept = np.ones(len(file), bool)
+        self._selected: Any = None
+        self._since = FaissIndex(dim)
+        self._order = np.argsort(file.ids)
+        self._rising = file.ids[self._order]
+        if file.erased.any():
+            self._pass_over(file.erased)
+
+    def __len__(self) -> int:
+        return int(self._kept.sum()) + len(self._since)
+
+    def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
+        """Add vectors (n, D) float32 under ids (n,) int64, none of which is in the index."""
+        self._since.add(ids, vectors)
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Remove the vectors with these ids (n,), which are in the index."""
+        places, filed = self._places(ids)
+        if filed.any():
+            gone = np.zeros(len(self._kept), bool)
+            gone[places[filed]] = True
+            self._pass_over(gone)
+        if not filed.all():
+            self._since.remove(ids[~filed])
+
+    def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """About the `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k); where
+        fewer were found, -1 for ids that are not there. thorough: look into every cell, which finds all."""
+        probes = np.ascontiguousarray(probes, np.float32)
+        products, places = self._search(probes, k, thorough)
+        ids = np.where(places < 0, -1, self._file.ids[places])
+        if not len(self._since):
+            return products, ids
+        more, others = self._since.search(probes, min(k, len(self._since)))
+        products, ids = np.concatenate([products, more], axis=1), np.concatenate([ids, others], axis=1)
+        order = np.argsort(-products, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(products, order, axis=1), np.take_along_axis(ids, order, axis=1)
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        """The vectors (n, D) float32 with these ids (n,), which are in the index."""
+        places, filed = self._places(ids)
+        if filed.all():
+            return self._file.vectors(places)
+        found = np.empty((len(ids), self._file.origin.dim), np.float32)
+        found[filed] = self._file.vectors(places[filed])
+        found[~filed] = self._since.vectors(ids[~filed])
+        return found
+
+    def _search(self, probes: np.ndarray, k: int, thorough: bool) -> tuple[np.ndarray, np.ndarray]:
+        """As `search`, with places, and without what was added since."""
+        if thorough or self._selected is not None:
+            given = {} if self._selected is None else {"sel": self._selected}
+            cells = len(self._file.sizes) if thorough else self._file.probes
+            found = self._cells.search(probes, k, params=faiss.SearchParametersIVF(nprobe=cells, **given))
+        else:
+            if max(k, self._file.probes) <= MOST_ON_GPU and self._on_gpu is None:
+                self._on_gpu = _on_gpu(self._cells)
+            found = (self._on_gpu if self._on_gpu is not None and k <= MOST_ON_GPU else self._cells).search(probes, k)
+        return found[0], found[1]
+
+    def _pass_over(self, gone: np.ndarray) -> None:
+        self._kept &= ~gone
+        self._selected = faiss.IDSelectorBitmap(np.packbits(self._kept, bitorder="little"))
+
+    def _places(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places (n,) in the file, and (n,) bool which of them are there."""
+        at = np.minimum(np.searchsorted(self._rising, ids), len(self._rising) - 1)
+        return self._order[at], self._rising[at] == ids
+
+
+def _on_gpu(index: Any) -> Any:
+    """A copy of a FAISS index on all GPUs; None where there is none, or where it does not fit."""
+    if faiss.get_num_gpus() == 0:
+        return None
+    try:
+        return faiss.index_cpu_to_all_gpus(index)
+    except RuntimeError:  # no memory left there, or a driver that does not fit: the CPU answers the same
+        return None
+
+
+def centroids_of(vectors: np.ndarray, cells: int, seed: int, stopped: Callable[[], bool]) -> np.ndarray:
+    """(C, D) centroids of `cells` cells of unit vectors (N, D), N >= C, by spherical k-means; ends early when stopped."""
+    generator = np.random.default_rng(seed)
+    sample = vectors[np.sort(generator.choice(len(vectors), min(len(vectors), SAMPLE * cells), replace=False))]
+    found = sample[generator.choice(len(sample), cells, replace=False)]
+    for _ in range(ROUNDS):
+        if stopped():
+            break
+        means = faiss.Kmeans(vectors.shape[1], cells, niter=1, spherical=True, seed=seed,
+                             min_points_per_centroid=1, max_points_per_centroid=len(sample))  # fmt: skip
+        means.train(sample, init_centroids=found)
+        found = means.centroids
+    return np.asarray(found)
+
+
+def nearest(probes: np.ndarray, vectors: np.ndarray, k: int) -> np.ndarray:
+    """(n, k) numbers of the vectors (N, D) with the greatest inner products with each probe (n, D), falling; exact."""
+    return np.asarray(faiss.knn(probes, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)[1])
