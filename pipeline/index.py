@@ -77,7 +77,8 @@ class CellIndex:
         # By its descriptor, since another process may have put another file in its place.
         self._lists.filename, self._lists.read_only, self._lists.prefetch_nthread = f"/dev/fd/{file.file}", True, 0
         self._lists.lists.resize(cells)
-        self._lists.set_all_lists_sizes(faiss.swig_ptr(np.ascontiguousarray(file.sizes, np.uint64)))
+        sizes = file.sizes.astype(np.uint64)  # with a name, because FAISS gets a bare pointer to it
+        self._lists.set_all_lists_sizes(faiss.swig_ptr(sizes))
         self._lists.totsize = len(file) * (4 * dim + 8)
         self._lists.do_mmap()
         self._centres = faiss.IndexFlatIP(dim)
