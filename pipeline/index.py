@@ -4,7 +4,8 @@ there is one.
 Of FAISS's own files none is read or written: reading them trusts whoever wrote them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ except ImportError as error:
 
 MOST_ON_GPU = 2048
 """The most neighbours, and cells, that FAISS's GPU search takes; more are looked for on the CPU."""
+
+FEW = 20
+"""Probes from which FAISS multiplies matrices instead of looking one by one."""
 
 ROUNDS = 8
 SAMPLE = 48
@@ -51,8 +55,11 @@ class FaissIndex:
         """The `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k)."""
         if k <= MOST_ON_GPU and self._on_gpu is None:
             self._on_gpu = _on_gpu(self._vectors)
-        index = self._on_gpu if k <= MOST_ON_GPU and self._on_gpu is not None else self._vectors
-        products, ids = index.search(np.ascontiguousarray(probes, np.float32), k)
+        if self._on_gpu is not None and k <= MOST_ON_GPU:
+            products, ids = self._on_gpu.search(np.ascontiguousarray(probes, np.float32), k)
+        else:
+            with _few_threads(len(probes)):
+                products, ids = self._vectors.search(np.ascontiguousarray(probes, np.float32), k)
         return products, ids
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
@@ -64,13 +71,12 @@ class CellIndex:
     """A `pipeline.ranking.VectorIndex` over a file in cells: each probe looks into those nearest to it.
 
     Nothing of the file is copied, so it is open at once. What was added since is held in memory, what was removed is
-    passed over.
+    passed over. exact: where all cells are nearest.
     """
-
-    exact = False
 
     def __init__(self, file: IndexFile) -> None:
         dim, cells = file.origin.dim, len(file.sizes)
+        self.exact = file.probes == cells
         self._file = file
         self._lists = faiss.OnDiskInvertedLists()
         self._lists.nlist, self._lists.code_size = cells, 4 * dim
@@ -87,7 +93,7 @@ class CellIndex:
         self._cells.replace_invlists(self._lists, False)
         self._cells.ntotal, self._cells.is_trained, self._cells.nprobe = len(file), True, file.probes
         self._on_gpu: Any = None
-        self._kept = np.ones(len(file), bool)
+        self._kept, self._count = np.ones(len(file), bool), len(file)
         self._selected: Any = None
         self._since = FaissIndex(dim)
         self._order = np.argsort(file.ids)
@@ -96,7 +102,7 @@ class CellIndex:
             self._pass_over(file.erased)
 
     def __len__(self) -> int:
-        return int(self._kept.sum()) + len(self._since)
+        return self._count + len(self._since)
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Add vectors (n, D) float32 under ids (n,) int64, none of which is in the index."""
@@ -140,21 +146,37 @@ class CellIndex:
         if thorough or self._selected is not None:
             given = {} if self._selected is None else {"sel": self._selected}
             cells = len(self._file.sizes) if thorough else self._file.probes
-            found = self._cells.search(probes, k, params=faiss.SearchParametersIVF(nprobe=cells, **given))
+            with _few_threads(len(probes)):
+                found = self._cells.search(probes, k, params=faiss.SearchParametersIVF(nprobe=cells, **given))
         else:
             if max(k, self._file.probes) <= MOST_ON_GPU and self._on_gpu is None:
                 self._on_gpu = _on_gpu(self._cells)
-            found = (self._on_gpu if self._on_gpu is not None and k <= MOST_ON_GPU else self._cells).search(probes, k)
+            with _few_threads(len(probes)):
+                found = (self._on_gpu if self._on_gpu is not None and k <= MOST_ON_GPU else self._cells).search(probes, k)
         return found[0], found[1]
 
     def _pass_over(self, gone: np.ndarray) -> None:
         self._kept &= ~gone
+        self._count = int(self._kept.sum())
         self._selected = faiss.IDSelectorBitmap(np.packbits(self._kept, bitorder="little"))
 
     def _places(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places (n,) in the file, and (n,) bool which of them are there."""
         at = np.minimum(np.searchsorted(self._rising, ids), len(self._rising) - 1)
         return self._order[at], self._rising[at] == ids
+
+
+@contextmanager
+def _few_threads(probes: int) -> Iterator[None]:
+    """Keep FAISS to one thread for a few probes: it shares out probes, so that others would only wait, and hold up
+    whoever else uses the processors."""
+    before = faiss.omp_get_max_threads()
+    if probes < FEW:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _on_gpu(index: Any) -> Any:

@@ -70,13 +70,11 @@ class IndexFile:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def offsets(self, places: np.ndarray) -> np.ndarray:
-        """Where the vectors with these places (n,) begin, in words."""
-        return _offsets(self.sizes, self.origin.dim, places)
-
     def vectors(self, places: np.ndarray) -> np.ndarray:
-        """(n, D) float32."""
-        return np.asarray(self.words[self.offsets(places)[:, None] + np.arange(self.origin.dim)])
+        """The vectors with these places (n,): (n, D) float32."""
+        dim = self.origin.dim
+        starts = _offsets(self.sizes, dim, places).tolist()
+        return np.concatenate([self.words[start : start + dim] for start in starts]).reshape(-1, dim)
 
     def close(self) -> None:
         """Close the file; what is mapped stays."""

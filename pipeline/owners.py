@@ -7,10 +7,13 @@ import numpy as np
 
 from pipeline.database import Database
 
+SPARSE = 4
+"""Numbers for each template up to which a table by id is kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Owners:
-    """ids (N,) int64 of templates, rising; people (N,) int64, the person of each."""
+    """ids (N,) int64 of templates, rising, from 1; people (N,) int64, the person of each."""
 
     ids: np.ndarray
     people: np.ndarray
@@ -40,10 +43,19 @@ class Owners:
         """The greatest id, 0 where there is none."""
         return int(self.ids[-1]) if len(self.ids) else 0
 
+    @cached_property
+    def _table(self) -> np.ndarray | None:
+        """The person of every id up to the newest, -1 where it is not here; None where that would be mostly empty."""
+        if self.newest > SPARSE * (1 + len(self.ids)):
+            return None
+        table = np.full(self.newest + 1, -1, np.int64)
+        table[self.ids] = self.people
+        return table
+
     def of(self, ids: np.ndarray) -> np.ndarray:
         """The person of each of these templates (n,), -1 for one that is not here."""
-        if not len(self.ids):
-            return np.full(len(ids), -1, np.int64)
+        if self._table is not None:
+            return np.where(ids <= self.newest, self._table[np.clip(ids, 0, self.newest)], -1)
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return np.where(self.ids[places] == ids, self.people[places], -1)
 
@@ -63,16 +75,26 @@ class Owners:
         """How many people there are."""
         return len(self._by_person[0])
 
-    def templates(self, person: int) -> np.ndarray:
-        """The ids (n,) of a person's templates."""
+    def held(self, people: np.ndarray) -> np.ndarray:
+        """How many templates each of these people (n,) has, who are here."""
+        persons, starts, _ = self._by_person
+        places = np.searchsorted(persons, people)
+        return starts[places + 1] - starts[places]
+
+    def templates(self, people: np.ndarray) -> np.ndarray:
+        """The ids of the templates of these people (n,), who are here: those of the first, of the second …"""
         persons, starts, ids = self._by_person
-        place = int(np.searchsorted(persons, person))
-        return ids[starts[place] : starts[place + 1]]
+        places = np.searchsorted(persons, people)
+        return np.concatenate([ids[starts[place] : starts[place + 1]] for place in places.tolist()])
+
+    @cached_property
+    def _most(self) -> np.ndarray:
+        """How many templates each person has, falling."""
+        return np.sort(np.diff(self._by_person[1]))[::-1]
 
     def largest(self, count: int) -> int:
         """How many templates the `count` people with the most have between them."""
-        held = np.diff(self._by_person[1])
-        return int(np.partition(held, -count)[-count:].sum()) if 0 < count < len(held) else int(held.sum() * (count > 0))
+        return int(self._most[:count].sum())
 
     def changed(self, since: "Owners") -> int:
         """How many people have come, gone or other templates than they had."""

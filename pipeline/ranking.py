@@ -1,8 +1,8 @@
 """Ranks the people of a gallery against probes: an index over the gallery's templates, kept in step with the file.
 
-A gallery of up to `LARGE` templates is searched exactly, in memory, so that nothing has to be forgotten from a second
-place. A larger one has an index beside it (`pipeline.index_file`), which lets a search look at a part of the templates
-and is open at once.
+The index of a gallery of up to `LARGE` templates is in memory only, so that nothing has to be forgotten from a second
+place. That of a larger one lies beside it (`pipeline.index_file`) and is open at once; from `pipeline.indexing.EXACT` on
+it lets a search look at a part of the templates.
 
 An index holds the templates about the gallery's centre (`smsge.centring`), which moves as people come and go and gain or
 lose templates. Once more than a share `STALE` of the people have done so it is built afresh: at once where that takes no
@@ -24,8 +24,8 @@ from pipeline.records import Candidate, EncoderId
 from pipeline.values import Progress, silent
 from smsge.centring import centre_of, centred
 
-LARGE = 50_000
-"""Templates up to which a gallery is searched exactly: a few milliseconds."""
+LARGE = 20_000
+"""Templates up to which a gallery is read anew whenever it is opened: that takes under a second."""
 
 STALE = 0.01
 """Share of the people who may come, go or hold other templates before the centre is taken anew."""
@@ -88,6 +88,7 @@ class Ranking:
         self._centre = np.zeros(0, np.float32)
         self._centred = Owners.none()
         self._owners = Owners.none()
+        self._names: dict[int, str] = {}
         self._builder: Builder | None = None
 
     def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
@@ -112,48 +113,56 @@ class Ranking:
             self._people(self._index, *row, min(top, self._owners.persons), k)
             for row in zip(probes, products, ids, distances, strict=True)
         ]
-        names = self._names({person for people in ranked for person, _ in people})
+        self._look_up({person for people, _ in ranked for person in people})
         return [
-            [Candidate(names[person], best, len(self._owners.templates(person))) for person, best in people]
-            for people in ranked
+            [
+                Candidate(self._names[person], max(-1.0, min(1.0, best)), held)
+                for person, best, held in zip(people, similarity, self._owners.held(np.array(people)).tolist(), strict=True)
+            ]
+            for people, similarity in ranked
         ]
 
     def _people(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
-                distance: dict[int, float], top: int, k: int) -> list[tuple[int, float]]:  # fmt: skip
-        """The first `top` people, with their similarities. distance: of templates, where they are re-ranked."""
-        best, apart = self._best(products, ids, distance)
+                distance: dict[int, float], top: int, k: int) -> tuple[list[int], list[float]]:  # fmt: skip
+        """The first `top` people and their similarities. distance: of templates, where they are re-ranked."""
+        best = self._best(products, ids)
         if len(best) < top:  # the cells looked into hold the templates of too few people
-            products, ids = index.search(probe[None], k, thorough=True)
-            best, apart = self._best(products[0], ids[0], distance)
-        order = sorted(best, key=lambda person: (apart[person], -best[person], person))
+            products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
+            best = self._best(products, ids)
+        people = list(best)
+        if distance:
+            apart = self._apart(ids, distance)
+            people.sort(key=lambda person: (apart[person], -best[person]))
+        people = people[:top]
         if not index.exact:
-            near = order[: 2 * top]
-            held = [self._owners.templates(person) for person in near]
-            cosines = index.vectors(np.concatenate(held)) @ probe
-            starts = np.cumsum([0, *(len(own) for own in held[:-1])])
-            best = dict(zip(near, np.maximum.reduceat(cosines, starts).tolist(), strict=True))
-            order = sorted(near, key=lambda person: (apart[person], -best[person], person))
-        return [(person, max(-1.0, min(1.0, best[person]))) for person in order[:top]]
+            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
+            starts = np.cumsum(self._owners.held(np.array(people)))
+            best = dict(zip(people, np.maximum.reduceat(cosines, np.append(0, starts[:-1])).tolist(), strict=True))
+            if not distance:
+                people.sort(key=lambda person: -best[person])
+        return people, [best[person] for person in people]
 
-    def _best(
-        self, products: np.ndarray, ids: np.ndarray, distance: dict[int, float]
-    ) -> tuple[dict[int, float], dict[int, float]]:
-        """Of each person found the greatest product and the least distance."""
-        found = ids >= 0
+    def _best(self, products: np.ndarray, ids: np.ndarray) -> dict[int, float]:
+        """The greatest product of each person found, falling; products fall."""
+        found = np.count_nonzero(ids >= 0)
         best: dict[int, float] = {}
-        apart: dict[int, float] = {}
-        people = self._owners.of(ids[found]).tolist()
-        for product, template, person in zip(products[found].tolist(), ids[found].tolist(), people, strict=True):
+        for person, product in zip(self._owners.of(ids[:found]).tolist(), products[:found].tolist(), strict=True):
             best.setdefault(person, product)
-            apart[person] = min(apart.get(person, math.inf), distance.get(template, math.inf))
-        return best, apart
+        return best
 
-    def _names(self, people: set[int]) -> dict[int, str]:
-        marks = ", ".join("?" * len(people))
-        return {
-            int(number): str(name)
-            for number, name in self._database.rows(f"SELECT id, name FROM people WHERE id IN ({marks})", [*people])
-        }
+    def _apart(self, ids: np.ndarray, distance: dict[int, float]) -> dict[int, float]:
+        """The least distance of each person found."""
+        apart: dict[int, float] = {}
+        for person, template in zip(self._owners.of(ids).tolist(), ids.tolist(), strict=True):
+            apart[person] = min(apart.get(person, math.inf), distance.get(template, math.inf))
+        return apart
+
+    def _look_up(self, people: set[int]) -> None:
+        """Have the names of these people in `_names`."""
+        missing = [person for person in people if person not in self._names]
+        marks = ", ".join("?" * len(missing))
+        rows = self._database.rows(f"SELECT id, name FROM people WHERE id IN ({marks})", missing) if missing else ()
+        self._names.update((int(number), str(name)) for number, name in rows)
 
     def _reranked(self, index: VectorIndex, probes: np.ndarray, ids: np.ndarray) -> list[dict[int, float]]:
         """For each probe the distances of the templates with these ids, by id."""
@@ -175,6 +184,7 @@ class Ranking:
         owners, state = Owners.read(self._database), (revision, encoder)
         same = self._index is not None and state == self._state
         self._state = self._seen = None  # until the index is whole again
+        self._names.clear()
         if same:
             if built:
                 self._open(owners)
