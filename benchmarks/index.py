@@ -8,9 +8,9 @@ templates of two seconds a person. Half of the probes are new walks of somebody 
 
 Every step is a process of its own. build: the first search of a gallery without an index, from opening it. open: the
 same when the index is there. p50, p99: one probe, ten people, `Gallery.search` with all that belongs to it, and FAISS
-called directly in turn with it: the same kind of index over the same vectors, the same number of neighbours, one thread
-(as many threads as processors, FAISS's default, are measured after that: for one probe they wait for one another). CPU time is
-what the process was given of the processors, which on a busy machine says more than the clock.
+called directly in turn with it: the same kind of index over the same vectors, the same number of neighbours, one
+thread; "threads" is after that with as many as there are processors, FAISS's default (for one probe they wait for one
+another). CPU time is what the process was given of the processors: on a busy machine it says more than the clock.
 recall@10: people found among the ten that an exact search finds. rebuilt: searching while a second index is built.
 --graph: FAISS's HNSW over the same vectors, with the least effort at which it finds as many.
 Files go to DIR (default: a temporary folder) and are removed; 1 million templates take 5 GB there.
@@ -278,7 +278,10 @@ def measure(count: int, folder: Path, options: argparse.Namespace) -> dict[str, 
     row: dict[str, Any] = {"templates": count, "build": step("open"), "open": step("open")}
     row["search"] = step("search", *(["--graph"] if options.graph else []))
     index = index_path(path)
-    row["files_mb"] = {"gallery": path.stat().st_size / 1e6, "index": index.stat().st_size / 1e6 if index.exists() else 0}
+    row["files_mb"] = {
+        "gallery": path.stat().st_size / 1e6,
+        "index": index.stat().st_size / 1e6 if index.exists() else 0,
+    }
     for file in folder.iterdir():
         file.unlink()
     return row
@@ -288,7 +291,8 @@ def table(row: dict[str, Any]) -> str:
     search = row["search"]
     ratio = search["reid"]["p50"] / search["faiss"]["p50"]
     cells = [
-        f"{row['templates']:,}", search["kind"], f"{row['build']['seconds']:.1f} s", f"{row['build']['most_mb']:.0f} MB",
+        f"{row['templates']:,}", search["kind"],
+        f"{row['build']['seconds']:.1f} s", f"{row['build']['most_mb']:.0f} MB",
         f"{row['open']['seconds']:.2f} s", f"{row['open']['own_mb']:.0f} + {row['open']['mapped_mb']:.0f} MB",
         f"{search['reid']['p50']:.2f} / {search['reid']['p99']:.2f}",
         f"{search['faiss']['p50']:.2f} / {search['faiss']['p99']:.2f}", f"{ratio:.2f}",
@@ -323,7 +327,9 @@ def main() -> int:
         for count in options.sizes:
             row = measure(count, Path(folder), options)
             print(json.dumps(row) if options.json else table(row), flush=True)
-            if not options.json and (extra := {k: row["search"][k] for k in ("rebuilt", "faiss_flat", "graph") if k in row["search"]}):
+            if not options.json and (
+                extra := {k: row["search"][k] for k in ("rebuilt", "faiss_flat", "graph") if k in row["search"]}
+            ):
                 print(f"  {json.dumps(extra)}", flush=True)
     return 0
 

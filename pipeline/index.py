@@ -5,7 +5,7 @@ Of FAISS's own files none is read or written: reading them trusts whoever wrote 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from pipeline.errors import GalleryError
 from pipeline.index_file import IndexFile
 
 try:
-    import faiss
+    import faiss as library
 except ImportError as error:
     raise GalleryError("searching needs FAISS, which is not installed: run `pip install 'reid[cpu]'`") from error
+
+faiss: Any = library  # its stubs do not know what its Python layer makes of the C++ classes
 
 MOST_ON_GPU = 2048
 """The most neighbours, and cells, that FAISS's GPU search takes; more are looked for on the CPU."""
@@ -36,7 +38,7 @@ class FaissIndex:
 
     def __init__(self, dim: int) -> None:
         self._vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
-        self._on_gpu: Any = None
+        self._on_gpu = _Copy(lambda: self._vectors)
 
     def __len__(self) -> int:
         return int(self._vectors.ntotal)
@@ -44,23 +46,23 @@ class FaissIndex:
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Add vectors (n, D) float32 under ids (n,) int64, none of which is in the index."""
         self._vectors.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
-        self._on_gpu = None
+        self._on_gpu.drop()
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove the vectors with these ids (n,), which are in the index."""
         self._vectors.remove_ids(np.ascontiguousarray(ids, np.int64))
-        self._on_gpu = None
+        self._on_gpu.drop()
 
     def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k)."""
-        if k <= MOST_ON_GPU and self._on_gpu is None:
-            self._on_gpu = _on_gpu(self._vectors)
-        if self._on_gpu is not None and k <= MOST_ON_GPU:
-            products, ids = self._on_gpu.search(np.ascontiguousarray(probes, np.float32), k)
+        probes = np.ascontiguousarray(probes, np.float32)
+        copy = self._on_gpu.get() if k <= MOST_ON_GPU else None
+        if copy is not None:
+            found = copy.search(probes, k)
         else:
             with _few_threads(len(probes)):
-                products, ids = self._vectors.search(np.ascontiguousarray(probes, np.float32), k)
-        return products, ids
+                found = self._vectors.search(probes, k)
+        return found[0], found[1]
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
         """The vectors (n, D) float32 that were added under these ids (n,)."""
@@ -92,10 +94,12 @@ class CellIndex:
         self._cells = faiss.IndexIVFFlat(self._centres, dim, cells, faiss.METRIC_INNER_PRODUCT)
         self._cells.replace_invlists(self._lists, False)
         self._cells.ntotal, self._cells.is_trained, self._cells.nprobe = len(file), True, file.probes
-        self._on_gpu: Any = None
+        self._on_gpu = _Copy(self._copied)
         self._kept, self._count = np.ones(len(file), bool), len(file)
         self._selected: Any = None
         self._since = FaissIndex(dim)
+        # A single cell is searched as an array: FAISS is a little quicker so.
+        self._flat = file.words[: len(file) * dim].reshape(-1, dim) if cells == 1 else None
         self._order = np.argsort(file.ids)
         self._rising = file.ids[self._order]
         if file.erased.any():
@@ -119,8 +123,8 @@ class CellIndex:
             self._since.remove(ids[~filed])
 
     def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """About the `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k); where
-        fewer were found, -1 for ids that are not there. thorough: look into every cell, which finds all."""
+        """About the `k` <= len(self) nearest of each probe (n, D): inner products (n, k), falling, and ids (n, k);
+        where fewer were found, -1 for ids that are not there. thorough: look into every cell, which finds all."""
         probes = np.ascontiguousarray(probes, np.float32)
         products, places = self._search(probes, k, thorough)
         ids = np.where(places < 0, -1, self._file.ids[places])
@@ -143,17 +147,27 @@ class CellIndex:
 
     def _search(self, probes: np.ndarray, k: int, thorough: bool) -> tuple[np.ndarray, np.ndarray]:
         """As `search`, with places, and without what was added since."""
-        if thorough or self._selected is not None:
-            given = {} if self._selected is None else {"sel": self._selected}
-            cells = len(self._file.sizes) if thorough else self._file.probes
-            with _few_threads(len(probes)):
+        plain = self._selected is None and not (thorough and not self.exact)
+        copy = self._on_gpu.get() if plain and max(k, self._file.probes) <= MOST_ON_GPU else None
+        if copy is not None:
+            found = copy.search(probes, k)
+            return found[0], found[1]
+        with _few_threads(len(probes)):
+            if plain and self._flat is not None:
+                found = faiss.knn(probes, self._flat, k, metric=faiss.METRIC_INNER_PRODUCT)
+            else:
+                given = {} if self._selected is None else {"sel": self._selected}
+                cells = len(self._file.sizes) if thorough else self._file.probes
                 found = self._cells.search(probes, k, params=faiss.SearchParametersIVF(nprobe=cells, **given))
-        else:
-            if max(k, self._file.probes) <= MOST_ON_GPU and self._on_gpu is None:
-                self._on_gpu = _on_gpu(self._cells)
-            with _few_threads(len(probes)):
-                found = (self._on_gpu if self._on_gpu is not None and k <= MOST_ON_GPU else self._cells).search(probes, k)
         return found[0], found[1]
+
+    def _copied(self) -> Any:
+        """What a GPU is given to copy."""
+        if self._flat is None:
+            return self._cells
+        flat = faiss.IndexFlatIP(self._flat.shape[1])
+        flat.add(self._flat)
+        return flat
 
     def _pass_over(self, gone: np.ndarray) -> None:
         self._kept &= ~gone
@@ -179,18 +193,28 @@ def _few_threads(probes: int) -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _on_gpu(index: Any) -> Any:
-    """A copy of a FAISS index on all GPUs; None where there is none, or where it does not fit."""
-    if faiss.get_num_gpus() == 0:
-        return None
-    try:
-        return faiss.index_cpu_to_all_gpus(index)
-    except RuntimeError:  # no memory left there, or a driver that does not fit: the CPU answers the same
-        return None
+class _Copy:
+    """A copy on all GPUs of the FAISS index that `made` gives, made once, when it is first asked for."""
+
+    def __init__(self, made: Callable[[], Any]) -> None:
+        self._made, self._tried, self._index = made, False, None
+
+    def get(self) -> Any:
+        """The copy; None where there is no GPU, or where it does not fit."""
+        if not self._tried and faiss.get_num_gpus() > 0:
+            # No memory left there, or a driver that does not fit: the CPU answers the same.
+            with suppress(RuntimeError):
+                self._index = faiss.index_cpu_to_all_gpus(self._made())
+        self._tried = True
+        return self._index
+
+    def drop(self) -> None:
+        """Have it made again, since the index has changed."""
+        self._tried, self._index = False, None
 
 
 def centroids_of(vectors: np.ndarray, cells: int, seed: int, stopped: Callable[[], bool]) -> np.ndarray:
-    """(C, D) centroids of `cells` cells of unit vectors (N, D), N >= C, by spherical k-means; ends early when stopped."""
+    """(C, D) centroids of `cells` cells of unit vectors (N, D), by spherical k-means, which ends early when stopped."""
     generator = np.random.default_rng(seed)
     sample = vectors[np.sort(generator.choice(len(vectors), min(len(vectors), SAMPLE * cells), replace=False))]
     found = sample[generator.choice(len(sample), cells, replace=False)]

@@ -1,16 +1,16 @@
 """The index of a large gallery on disk, beside the gallery: plain numbers, which FAISS searches where they lie.
 
-Vectors are about the gallery's centre and lie in cells, each around its centroid. A file of N vectors (N, D) in C cells:
+Vectors are about the gallery's centre and lie in cells, each around its centroid. A file of N of them in C cells:
 
     for each cell of n vectors: (n, D) float32, then (n,) int64, their places: 0 … N - 1 through all cells
     checks (N,) uint32 of the vectors, 0 where one was erased
     ids (N,) int64 and people (N,) int64 of the templates, sizes (C,) int64, centroids (C, D) and centre (D,) float32
-    TAIL bytes of JSON, filled up with blanks: `FORMAT`, the fields of `Origin`, templates, cells, probes, and the sha256
-    of what lies between checks and JSON
+    TAIL bytes of JSON, filled up with blanks: `FORMAT`, the fields of `Origin`, templates, cells, probes, and the
+    sha256 of what lies between checks and JSON
 
-All little-endian. The vectors come first because FAISS maps a file from its start. It holds biometric data, so it is its
-owner's alone (0600), and a person who is forgotten is overwritten in it. It is never believed: whatever is not sound
-is a ValueError, and the index is built anew from the gallery.
+All little-endian. The vectors come first because FAISS maps a file from its start. It holds biometric data, so it is
+its owner's alone (0600), and a person who is forgotten is overwritten in it. It is never believed: whatever is not
+sound is a ValueError, and the index is built anew from the gallery.
 """
 
 import glob
@@ -94,7 +94,8 @@ def unfinished(path: Path) -> list[Path]:
 
 @contextmanager
 def written(path: Path, origin: Origin, probes: int, vectors: np.ndarray, ids: np.ndarray, people: np.ndarray,
-            cell: np.ndarray, centroids: np.ndarray, centre: np.ndarray) -> Iterator[Callable[[np.ndarray], None]]:  # fmt: skip
+            cell: np.ndarray, centroids: np.ndarray, centre: np.ndarray
+            ) -> Iterator[Callable[[np.ndarray], None]]:  # fmt: skip
     """Write an index; it takes the place of the one at `path` when the block ends well.
 
     vectors (N, D), ids, people, cell (N,): one for each template, in any order. Within the block, what is given can
@@ -141,7 +142,7 @@ def read_index(path: Path) -> IndexFile:
 
 
 def erase(path: Path, index: IndexFile, places: np.ndarray) -> None:
-    """Overwrite the vectors with these places (n,) in the file at `path`, from which `index` was read. Raises OSError."""
+    """Overwrite the vectors with these places (n,) in the file at `path`, from which `index` is. Raises OSError."""
     file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
         if not os.path.samestat(os.fstat(file), os.fstat(index.file)):
@@ -219,13 +220,13 @@ def _checks(vectors: np.ndarray) -> np.ndarray:
     """(n, D) float32 -> (n,) uint32, never 0: a polynomial of the words, in which no single word can change unseen."""
     powers = np.cumprod(np.full(vectors.shape[1], _MULTIPLIER, np.uint32), dtype=np.uint32)
     sums = np.einsum("nd,d->n", np.ascontiguousarray(vectors).view(np.uint32), powers)
-    return np.maximum(sums, 1)
+    return np.asarray(np.maximum(sums, 1), np.uint32)
 
 
 def _offsets(sizes: np.ndarray, dim: int, places: np.ndarray) -> np.ndarray:
     ends = np.cumsum(sizes)
     before = (ends - sizes)[np.searchsorted(ends, places, side="right")]
-    return before * (dim + 2) + (places - before) * dim
+    return np.asarray(before * (dim + 2) + (places - before) * dim)
 
 
 def _overwrite(file: int, sizes: np.ndarray, dim: int, places: np.ndarray) -> None:

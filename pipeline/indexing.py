@@ -1,9 +1,9 @@
 """Builds the index of a large gallery: centre, cells, and how many cells a search must look into.
 
 In cells (an inverted file, Jegou et al., "Product quantization for nearest neighbor search", PAMI 2011, without the
-quantization) and not in a graph (HNSW): benchmarks/index.py compares them. A graph of as good a recall answers no sooner
-at a hundred thousand templates, takes ten times as long to build, and cannot lie in a file of plain numbers that is
-searched where it lies and from which a person can be erased.
+quantization) and not in a graph (HNSW): benchmarks/index.py compares them. A graph of as good a recall takes ten times
+as long to build, and cannot lie in a file of plain numbers that is searched where it lies and in which a person can be
+overwritten.
 """
 
 import hashlib
@@ -35,8 +35,10 @@ BLOCK = 1 << 15
 
 
 def origin_of(database: Database, newest: int) -> Origin | None:
-    """What an index made now, or one made when the template with the id `newest` was the newest, must be made from; None
-    where that template is gone. Within a snapshot."""
+    """What an index must have been made from, if `newest` was the newest template then; None where that is gone.
+
+    Within a snapshot.
+    """
     encoder, revision = encoder_of(database)
     sql = (
         "SELECT embedding, templates.added, track, starts, content FROM templates JOIN clips ON clips.id = clip"
@@ -101,9 +103,7 @@ def cells_for(count: int) -> int:
     return 1 if count <= EXACT else round(4 * count**0.5)
 
 
-def _cells(
-    vectors: np.ndarray, centroids: np.ndarray, progress: Progress, stopped: Callable[[], bool]
-) -> np.ndarray:
+def _cells(vectors: np.ndarray, centroids: np.ndarray, progress: Progress, stopped: Callable[[], bool]) -> np.ndarray:
     """(N,) the cell of each vector: that of the nearest centroid."""
     from pipeline.index import nearest
 
@@ -150,9 +150,7 @@ def purge_index(database: Database) -> None:
             except OSError:
                 path.unlink(missing_ok=True)
     except OSError as error:
-        raise GalleryError(
-            f"deleted people are still in {path}, which cannot be written: remove that file"
-        ) from error
+        raise GalleryError(f"deleted people are still in {path}, which cannot be written: remove that file") from error
 
 
 class Builder(threading.Thread):

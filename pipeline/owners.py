@@ -26,9 +26,9 @@ class Owners:
     @classmethod
     def read(cls, database: Database) -> "Owners":
         """Those of a gallery as it is now."""
-        # As two texts, which SQLite joins and NumPy parses: a row at a time in Python takes ten times as long.
-        sql = "SELECT group_concat(id), group_concat(person) FROM (SELECT id, person FROM templates ORDER BY person, id)"
-        ((ids, people),) = database.rows(sql)
+        # As two texts, which SQLite joins and NumPy parses: a row at a time in Python takes three times as long.
+        ordered = "SELECT id, person FROM templates ORDER BY person, id"  # as the table's own index has them
+        ((ids, people),) = database.rows(f"SELECT group_concat(id), group_concat(person) FROM ({ordered})")
         if ids is None:
             return cls.none()
         rows, persons = (np.fromstring(text, np.int64, sep=",") for text in (ids, people))
@@ -79,7 +79,7 @@ class Owners:
         """How many templates each of these people (n,) has, who are here."""
         persons, starts, _ = self._by_person
         places = np.searchsorted(persons, people)
-        return starts[places + 1] - starts[places]
+        return np.asarray(starts[places + 1] - starts[places])
 
     def templates(self, people: np.ndarray) -> np.ndarray:
         """The ids of the templates of these people (n,), who are here: those of the first, of the second …"""

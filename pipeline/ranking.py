@@ -1,12 +1,12 @@
 """Ranks the people of a gallery against probes: an index over the gallery's templates, kept in step with the file.
 
 The index of a gallery of up to `LARGE` templates is in memory only, so that nothing has to be forgotten from a second
-place. That of a larger one lies beside it (`pipeline.index_file`) and is open at once; from `pipeline.indexing.EXACT` on
+place. That of a larger one lies beside it (`pipeline.index_file`) and is open at once; beyond `pipeline.indexing.EXACT`
 it lets a search look at a part of the templates.
 
-An index holds the templates about the gallery's centre (`smsge.centring`), which moves as people come and go and gain or
-lose templates. Once more than a share `STALE` of the people have done so it is built afresh: at once where that takes no
-time, else in the background, while the old one, with what is new and without what is gone, answers.
+An index holds the templates about the gallery's centre (`smsge.centring`), which moves as people come and go and gain
+or lose templates. Once more than a share `STALE` of the people have done so it is built afresh: at once where that
+takes no time, else in the background, while the old one, with what is new and without what is gone, answers.
 """
 
 import math
@@ -92,8 +92,9 @@ class Ranking:
         self._builder: Builder | None = None
 
     def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
-        """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer. Call `update`
-        first, within the same snapshot.
+        """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
+
+        Call `update` first, within the same snapshot.
 
         A person's similarity is the greatest cosine, about the gallery's centre, over their templates. As many
         templates are asked for as the `top - 1` people with the most could fill, and one more: so all are found by an
@@ -114,13 +115,12 @@ class Ranking:
             for row in zip(probes, products, ids, distances, strict=True)
         ]
         self._look_up({person for people, _ in ranked for person in people})
-        return [
-            [
-                Candidate(self._names[person], max(-1.0, min(1.0, best)), held)
-                for person, best, held in zip(people, similarity, self._owners.held(np.array(people)).tolist(), strict=True)
-            ]
-            for people, similarity in ranked
-        ]
+        return [self._candidates(people, similarity) for people, similarity in ranked]
+
+    def _candidates(self, people: list[int], similarity: list[float]) -> list[Candidate]:
+        held = self._owners.held(np.array(people)).tolist()
+        rows = zip(people, similarity, held, strict=True)
+        return [Candidate(self._names[person], max(-1.0, min(1.0, cosine)), count) for person, cosine, count in rows]
 
     def _people(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
                 distance: dict[int, float], top: int, k: int) -> tuple[list[int], list[float]]:  # fmt: skip
