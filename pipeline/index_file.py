@@ -74,7 +74,7 @@ class IndexFile:
         """The vectors with these places (n,): (n, D) float32."""
         dim = self.origin.dim
         starts = _offsets(self.sizes, dim, places).tolist()
-        return np.concatenate([self.words[start : start + dim] for start in starts]).reshape(-1, dim)
+        return np.concatenate([self.words[:0], *(self.words[start : start + dim] for start in starts)]).reshape(-1, dim)
 
     def close(self) -> None:
         """Close the file; what is mapped stays."""

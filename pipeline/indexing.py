@@ -169,6 +169,11 @@ class Builder(threading.Thread):
             build_index(self._path, stopped=self._halt.is_set)
         except GalleryError as error:
             self.fault = error
+        except (
+            MemoryError,
+            RuntimeError,
+        ):  # of NumPy, of FAISS: no room here for another; the old one goes on answering
+            return
 
     def stop(self) -> None:
         """End it, finished or not; takes as long as a step of it."""

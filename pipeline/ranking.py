@@ -83,6 +83,7 @@ class Ranking:
         self._database = database
         self._make_index = make_index
         self._index: VectorIndex | None = None
+        self._on_disk = False
         self._seen: tuple[int, int] | None = None
         self._state: tuple[int, EncoderId] | None = None
         self._centre = np.zeros(0, np.float32)
@@ -223,7 +224,7 @@ class Ranking:
         if len(owners) <= LARGE and (stale or owners.lacks(self._owners.ids).any()):
             self._build_exact(owners, dim, progress)
             return
-        if len(owners) > LARGE and (stale or self._index.exact) and self._builder is None and self._database.writable:
+        if len(owners) > LARGE and (stale or not self._on_disk) and self._builder is None and self._database.writable:
             self._builder = Builder(self._database.path)
         self._change(owners, dim)
 
@@ -243,6 +244,7 @@ class Ranking:
         self._index = self._make_index(dim)
         self._index.add(owners.ids, centred(vectors, self._centre))
         self._owners = self._centred = owners
+        self._on_disk = False
 
     def _open(self, owners: Owners) -> bool:
         """Take the index beside the gallery; whether there is one that will do."""
@@ -259,7 +261,7 @@ class Ranking:
             old = owners.ids[owners.ids <= file.origin.newest]
             if held.lacks(old).any() or owners.changed(whole) > TOO_STALE * whole.persons:
                 return False
-            self._index = CellIndex(file)
+            self._index, self._on_disk = CellIndex(file), True
         if self._database.writable and owners.lacks(held.ids).any():
             purge_index(self._database)  # left by a process that was killed before it could
         self._centre, self._centred, self._owners = file.centre, whole, held
