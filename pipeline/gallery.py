@@ -264,9 +264,12 @@ class Gallery:
             keeping.drop_unused(self._database)
         return count
 
-    def export(self, path: str | Path) -> None:
-        """Write everything to one portable file, mode 0600. Raises GalleryError where it cannot or must not."""
-        exchange.export(self._database, Path(path))
+    def export(self, path: str | Path, progress: Progress = silent) -> None:
+        """Write everything to one portable file, mode 0600: arrays where its name ends in .npz, else a gallery.
+
+        Raises GalleryError where it cannot or must not.
+        """
+        exchange.export(self._database, Path(path), progress)
 
     def import_(self, path: str | Path, progress: Progress = silent) -> Imported:
         """Merge the people of a file that `export` wrote, in one transaction; clips held already are skipped.

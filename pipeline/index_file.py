@@ -133,7 +133,7 @@ def written(path: Path, origin: Origin, probes: int, vectors: np.ndarray, ids: n
 
 def read_index(path: Path) -> IndexFile:
     """Read an index and check all of it. Raises OSError, and ValueError where it is not sound."""
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe in its place must not hold us
     try:
         return _read(file)
     except BaseException:
