@@ -18,6 +18,7 @@ import numpy as np
 
 from pipeline.database import Database
 from pipeline.embeddings import all_embeddings, embeddings
+from pipeline.gallery_file import damaged
 from pipeline.indexing import Builder, build_index, current_index, purge_index
 from pipeline.owners import Owners
 from pipeline.records import Candidate, EncoderId
@@ -159,11 +160,13 @@ class Ranking:
         return apart
 
     def _look_up(self, people: set[int]) -> None:
-        """Have the names of these people in `_names`."""
+        """Have the names of these people in `_names`. Raises GalleryError where one has none."""
         missing = [person for person in people if person not in self._names]
         marks = ", ".join("?" * len(missing))
         rows = self._database.rows(f"SELECT id, name FROM people WHERE id IN ({marks})", missing) if missing else ()
         self._names.update((int(number), str(name)) for number, name in rows)
+        if not people <= self._names.keys():
+            raise damaged(self._database.path, "templates of nobody")
 
     def _reranked(self, index: VectorIndex, probes: np.ndarray, ids: np.ndarray) -> list[dict[int, float]]:
         """For each probe the distances of the templates with these ids, by id."""
