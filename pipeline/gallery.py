@@ -16,6 +16,7 @@ from pipeline.database import Database
 from pipeline.erasing import erasing, finish_erasing
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import log_of
+from pipeline.index_file import index_path
 from pipeline.indexing import purge_index
 from pipeline.names import person_name
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
@@ -178,7 +179,7 @@ class Gallery:
             ((clips,),) = self._database.rows("SELECT count(*) FROM clips")
             encoder, format = self.encoder, self._database.format()
             thresholds = keeping.thresholds_of(self._database)
-        files = (self.path, log_of(self.path))
+        files = (self.path, log_of(self.path), index_path(self.path))
         size = sum(file.stat().st_size for file in files if file.exists())
         count = sum(person.templates for person in people)
         calibrated = 0 if thresholds is None else thresholds.people

@@ -125,7 +125,9 @@ def test_the_best_template_counts_wherever_it_lies(path: Path, monkeypatch: pyte
 
 def test_the_index_is_kept_and_its_owners_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_gallery(path) as gallery:
+        before = gallery.stats().size
         first = found(gallery, probes(1)[0], 5)
+        assert gallery.stats().size >= before + index_path(path).stat().st_size
     assert stat.S_IMODE(index_path(path).stat().st_mode) == 0o600
 
     def never(*_: object) -> bool:
