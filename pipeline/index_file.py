@@ -177,7 +177,7 @@ def _read(file: int) -> IndexFile:
     centroids, centre = take("<f4", cells, dim), take("<f4", dim)
     if (sizes < 0).any() or (sizes > templates).any() or sizes.sum() != templates or not 0 < probes <= cells:
         raise ValueError("its cells do not hold its templates")
-    if len(np.unique(ids)) != templates or not (np.isfinite(centroids).all() and np.isfinite(centre).all()):
+    if (np.diff(np.sort(ids)) <= 0).any() or not (np.isfinite(centroids).all() and np.isfinite(centre).all()):
         raise ValueError("its ids or centroids cannot be")
     checks = np.frombuffer(content, "<u4", templates, templates * (4 * dim + 8))
     words = np.frombuffer(content, "<f4", found.st_size // 4)
