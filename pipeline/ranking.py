@@ -34,6 +34,9 @@ STALE = 0.01
 TOO_STALE = 0.05
 """The same for an index that is found on disk: a command that ends with its answer has no time to build another."""
 
+MANY = 500
+"""People from which on all names are read, not theirs one by one."""
+
 POOL = 100
 """Templates near each probe among which re-ranking looks for neighbours."""
 
@@ -116,7 +119,7 @@ class Ranking:
             self._people(self._index, *row, min(top, self._owners.persons), k)
             for row in zip(probes, products, ids, distances, strict=True)
         ]
-        self._look_up({person for people, _ in ranked for person in people})
+        self._look_up({person for people, _ in ranked for person in people} - self._names.keys())
         return [self._candidates(people, similarity) for people, similarity in ranked]
 
     def _candidates(self, people: list[int], similarity: list[float]) -> list[Candidate]:
@@ -161,9 +164,10 @@ class Ranking:
 
     def _look_up(self, people: set[int]) -> None:
         """Have the names of these people in `_names`. Raises GalleryError where one has none."""
-        missing = [person for person in people if person not in self._names]
-        marks = ", ".join("?" * len(missing))
-        rows = self._database.rows(f"SELECT id, name FROM people WHERE id IN ({marks})", missing) if missing else ()
+        if not people:
+            return
+        few = f" WHERE id IN ({', '.join('?' * len(people))})" if len(people) <= MANY else ""
+        rows = self._database.rows(f"SELECT id, name FROM people{few}", [*people] if few else ())
         self._names.update((int(number), str(name)) for number, name in rows)
         if not people <= self._names.keys():
             raise damaged(self._database.path, "templates of nobody")
