@@ -1,9 +1,8 @@
 """Builds the index of a large gallery: centre, cells, and how many cells a search must look into.
 
 In cells (an inverted file, Jegou et al., "Product quantization for nearest neighbor search", PAMI 2011, without the
-quantization) and not in a graph (HNSW): benchmarks/index.py compares them. A graph of as good a recall takes ten times
-as long to build, and cannot lie in a file of plain numbers that is searched where it lies and in which a person can be
-overwritten.
+quantization) and not in a graph (HNSW), which takes several times as long to build (`benchmarks/index.py --graph`) and
+cannot lie in a file of plain numbers that is searched where it lies and in which a person can be overwritten.
 """
 
 import hashlib
