@@ -89,12 +89,12 @@ def gallery_forget(
 
 @command(people, "export")
 def gallery_export(call: Call, out: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
-    """Write the whole gallery to one portable file.
+    """Write the whole gallery to one portable file; as arrays for other programs where its name ends in .npz.
 
     Example: `reid gallery export people.reid`
     """
     with call.manage_gallery() as gallery:
-        gallery.export(out)
+        gallery.export(out, call.terminal.progress)
     call.terminal.answer(f"wrote {out}", {"exported": str(out)})
 
 

@@ -16,6 +16,8 @@ from pipeline.database import Database
 from pipeline.erasing import erasing, finish_erasing
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import log_of
+from pipeline.index_file import index_path
+from pipeline.indexing import purge_index
 from pipeline.names import person_name
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
@@ -151,7 +153,10 @@ class Gallery:
         nothing is left of; None keeps all.
         Raises AlreadyEnrolledError, NameTakenError, WrongEncoderError, GalleryError; ValueError for unsound templates.
         """
-        return add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
+        added = add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
+        if again or any(added.dropped.values()):
+            purge_index(self._database)
+        return added
 
     def holds(self, content: str) -> list[str]:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
@@ -174,7 +179,7 @@ class Gallery:
             ((clips,),) = self._database.rows("SELECT count(*) FROM clips")
             encoder, format = self.encoder, self._database.format()
             thresholds = keeping.thresholds_of(self._database)
-        files = (self.path, log_of(self.path))
+        files = (self.path, log_of(self.path), index_path(self.path))
         size = sum(file.stat().st_size for file in files if file.exists())
         count = sum(person.templates for person in people)
         calibrated = 0 if thresholds is None else thresholds.people
@@ -195,7 +200,9 @@ class Gallery:
             found.append(str(error))
         return found
 
-    def search(self, embeddings: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
+    def search(
+        self, embeddings: np.ndarray, top: int, rerank: bool = False, progress: Progress = silent
+    ) -> list[list[Candidate]]:
         """For each probe of `embeddings` (N, D) the `top` people most like it, best first.
 
         A person's similarity is the greatest cosine, about the gallery's centre (`smsge.centring`), over their
@@ -208,16 +215,16 @@ class Gallery:
         probes = np.asarray(embeddings, np.float32)
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
+        norms = np.linalg.norm(probes, axis=-1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms == 0).any():
+            raise ValueError("probes must be finite and not zero")
         with self._database.snapshot():
             encoder, revision = keeping.encoder_of(self._database)
             keeping.require_encoder(self.path, encoder, fingerprint, "another one")
             if probes.ndim != 2 or probes.shape[1] != encoder.dim:
                 raise ValueError(f"probes must be (N, {encoder.dim}), got {probes.shape}")
-            self._ranking.update(encoder, revision)
-        norms = np.linalg.norm(probes, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise ValueError("probes must be finite and not zero")
-        return self._ranking.rank(probes / norms, top, rerank)
+            self._ranking.update(encoder, revision, progress)
+            return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""
@@ -258,9 +265,12 @@ class Gallery:
             keeping.drop_unused(self._database)
         return count
 
-    def export(self, path: str | Path) -> None:
-        """Write everything to one portable file, mode 0600. Raises GalleryError where it cannot or must not."""
-        exchange.export(self._database, Path(path))
+    def export(self, path: str | Path, progress: Progress = silent) -> None:
+        """Write everything to one portable file, mode 0600: arrays where its name ends in .npz, else a gallery.
+
+        Raises GalleryError where it cannot or must not.
+        """
+        exchange.export(self._database, Path(path), progress)
 
     def import_(self, path: str | Path, progress: Progress = silent) -> Imported:
         """Merge the people of a file that `export` wrote, in one transaction; clips held already are skipped.
@@ -280,6 +290,7 @@ class Gallery:
 
     def close(self) -> None:
         """Close the file."""
+        self._ranking.close()
         self._database.close()
 
     def __enter__(self) -> "Gallery":

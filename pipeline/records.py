@@ -86,7 +86,7 @@ class PersonDetail:
 
 @dataclass(frozen=True)
 class Stats:
-    """A gallery in figures. size: bytes on disk, with the write-ahead log; format: version of the file's layout;
+    """A gallery in figures. size: bytes on disk, with write-ahead log and index; format: version of the file's layout;
     calibrated: on how many people its own thresholds were taken, 0 where it has none."""
 
     path: str

@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -110,10 +111,11 @@ def load_skeletons(path: str | Path) -> Extraction:
         raise SkeletonFileError(f"{path}: no such file") from error
     except OSError as error:
         raise SkeletonFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError.
+    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError; NumPy
+    # reads a header as it would a program's text.
     except (
-        ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError,
-        zipfile.BadZipFile, zlib.error,
+        ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
+        TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise SkeletonFileError(

@@ -347,12 +347,15 @@ def test_looking_after_the_gallery(enrolled: Shell) -> None:
     assert enrolled("gallery", "rename", "Anna", "Änne").exit_code == 0
     assert names(enrolled) == ["Ben", "Änne"]
     assert enrolled("gallery", "export", "out.reid").exit_code == 0
+    assert enrolled("gallery", "export", "out.npz").exit_code == 0
     assert enrolled("gallery", "merge", "Änne", "Ben").exit_code == 0
     assert names(enrolled) == ["Ben"]
-    assert enrolled("gallery", "forget", "Ben", "--yes").exit_code == 0
-    assert names(enrolled) == []
-    imported = json.loads(enrolled("gallery", "import", "out.reid", "--json").stdout)
-    assert sorted(imported["people"]) == ["Ben", "Änne"]
+    for file in ("out.reid", "out.npz"):
+        for left in names(enrolled):
+            assert enrolled("gallery", "forget", left, "--yes").exit_code == 0
+        assert names(enrolled) == []
+        imported = json.loads(enrolled("gallery", "import", file, "--json").stdout)
+        assert sorted(imported["people"]) == ["Ben", "Änne"]
 
 
 def test_forget_asks(enrolled: Shell) -> None:

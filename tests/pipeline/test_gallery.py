@@ -1,5 +1,6 @@
 """The gallery as its users see it: enrolling, finding, keeping house."""
 
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -462,3 +463,23 @@ def test_renaming_leaves_no_byte_of_the_old_name(path: Path) -> None:
         gallery.add("Annabella", [template(1)], source(1))
         gallery.rename("Annabella", "person 1")
         assert b"Annabella" not in _bytes(path.parent)
+
+
+def test_more_names_are_asked_for_than_fit_into_a_statement(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_gallery(path) as gallery:
+        for number in range(12):
+            gallery.add(f"p{number}", [template(number)], source(number))
+        expected = gallery.search(template(1).embedding[None], top=12)
+    monkeypatch.setattr("pipeline.ranking.MANY", 5)
+    with open_gallery(path) as gallery:
+        assert gallery.search(template(1).embedding[None], top=12) == expected
+        assert [found.name for found in gallery.search(template(3).embedding[None], top=1)[0]] == ["p3"]
+
+
+def test_templates_of_nobody_are_damage(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        gallery.add("Anna", [template(1)], source(1))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM people")
+    with open_gallery(path) as gallery, pytest.raises(GalleryError, match="damaged"):
+        gallery.search(template(1).embedding[None], top=1)
