@@ -9,6 +9,7 @@ import shlex
 from contextlib import closing, suppress
 from pathlib import Path
 
+from pipeline import audit
 from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
@@ -27,6 +28,8 @@ def export(database: Database, path: Path) -> None:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             database.copy_to(part)
+            with closing(Database.open_damaged(part, database.key)) as copy:
+                audit.leave_out(copy)
             _move_without_replacing(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -70,7 +73,11 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
                 f" run `reid gallery reindex --gallery {shlex.quote(str(path))}` first"
             )
         try:
-            return _merge(database, other, ours, progress)
+            found = _merge(database, other, ours, progress)
+            audit.record(
+                database, "imported", [person_id(database, name) for name in found.people] or [None], path.name
+            )
+            return found
         except ValueError as error:
             raise GalleryError(f"{path} is not a sound export ({error}): nothing was imported") from error
 
