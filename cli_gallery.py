@@ -186,7 +186,7 @@ def gallery_check(
 def gallery_encrypt(call: Call) -> None:
     """Encrypt the gallery with the key in REID_GALLERY_KEY or in the file that REID_GALLERY_KEY_FILE names.
 
-    Example: `REID_GALLERY_KEY_FILE=~/reid.key reid gallery encrypt`
+    Example: `reid gallery encrypt`, after `openssl rand -hex 32 > reid.key; export REID_GALLERY_KEY_FILE=reid.key`
     """
     from pipeline.renewing import encrypt
 
@@ -198,7 +198,7 @@ def gallery_encrypt(call: Call) -> None:
 def gallery_decrypt(call: Call) -> None:
     """Take the gallery's encryption away; needs its key.
 
-    Example: `REID_GALLERY_KEY_FILE=~/reid.key reid gallery decrypt`
+    Example: `reid gallery decrypt`
     """
     from pipeline.renewing import decrypt
 

@@ -68,10 +68,9 @@ def _rows(database: Database, progress: Progress) -> Iterator[str]:
         for (number,) in database.rows(f"SELECT id FROM {table} WHERE id NOT IN (SELECT {column} FROM templates)"):
             yield f"{what} {number}: no template is left of it"
     for table in TABLES:
-        rows = database.rows(
-            f"SELECT max(id) > coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0) FROM {table}", (table,)
-        )
-        if next(rows)[0]:
+        sql = f"SELECT max(id) > coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0) FROM {table}"
+        ((reused,),) = database.rows(sql, (table,))
+        if reused:
             yield f"the numbers of {table}: one that was used would be used again"
     try:
         keeping.thresholds_of(database)

@@ -74,33 +74,32 @@ def in_use(path: Path) -> GalleryError:
 
 def connect_to_write(path: Path, key: str | None) -> sqlite3.Connection:
     """A connection that changes what is there, never makes a file."""
-    connection = connect(path, "mode=rw", key)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA synchronous = FULL")  # what was reported as enrolled survives a power cut
-    connection.execute("PRAGMA temp_store = MEMORY")  # compacting would leave a copy of the vectors in /tmp
-    return connection
+    return _connect(
+        path,
+        "mode=rw",
+        key,
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",
+        "PRAGMA synchronous = FULL",  # what was reported as enrolled survives a power cut
+        "PRAGMA temp_store = MEMORY",  # compacting would leave a copy of the vectors in /tmp
+    )
 
 
 def connect_to_read(path: Path, key: str | None) -> sqlite3.Connection:
     """A connection that changes nothing."""
-    connection = connect(path, "mode=ro", key)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        return _connect(path, "mode=ro", key, "SELECT count(*) FROM sqlite_schema")
     except driver_of(key).OperationalError as error:
-        connection.close()
         log = log_of(path)
         if _primary(error) not in _REFUSED or (log.exists() and log.stat().st_size > 0):
             raise
-        # Where no log can be made beside the file and nothing is in one, the file alone is the whole truth.
-        connection = connect(path, "mode=ro&immutable=1", key)
-    return connection
+    # Where no log can be made beside the file and nothing is in one, the file alone is the whole truth.
+    return _connect(path, "mode=ro&immutable=1", key)
 
 
 def connect_untrusted(path: Path, key: str | None) -> sqlite3.Connection:
     """A connection that reads a file from elsewhere and nothing beside it."""
-    connection = connect(path, "mode=ro&immutable=1", key)
-    connection.execute("PRAGMA query_only = ON")
+    connection = _connect(path, "mode=ro&immutable=1", key, "PRAGMA query_only = ON")
     if key is None:  # an encrypted file is authenticated by its key, and its driver knows no limits
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
     return connection
@@ -108,22 +107,28 @@ def connect_untrusted(path: Path, key: str | None) -> sqlite3.Connection:
 
 def connect_to_damaged(path: Path, key: str | None) -> sqlite3.Connection:
     """A connection that reads what can be read of a damaged file, and lets nothing that is in it run."""
-    connection = connect(path, "mode=rw", key)
-    # So SQLite opens a file that is shorter than it says, and passes over entries of its schema that it cannot parse.
-    connection.execute("PRAGMA writable_schema = ON")
-    return connection
+    # With this SQLite opens a file that is shorter than it says, and passes over what it cannot parse of its schema.
+    return _connect(path, "mode=rw", key, "PRAGMA writable_schema = ON")
 
 
-def connect(path: Path, how: str, key: str | None) -> sqlite3.Connection:
-    """A connection as `how`, SQLite's URI parameters, says. Raises the driver's errors."""
+def _connect(path: Path, how: str, key: str | None, *first: str) -> sqlite3.Connection:
+    """A connection as `how`, SQLite's URI parameters, says, with the statements `first` run on it.
+
+    Raises the driver's errors, and then the file is not left open: that would keep others from having it to themselves.
+    """
     # isolation_level None: transactions are begun and ended here, never by the module.
     uri = f"{path.absolute().as_uri()}?{how}"
     connection: sqlite3.Connection = driver_of(key).connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
-    if key is not None:
-        connection.execute("PRAGMA cipher_log_level = NONE").fetchall()  # a wrong key is told by us, in one line
-        connection.execute(f"PRAGMA key = \"x'{key}'\"")  # takes no parameters; `pipeline.keys` has checked it
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA cell_size_check = ON")
+    unlock = (
+        # A wrong key is told by us, in one line. PRAGMA key takes no parameters; `pipeline.keys` has checked it.
+        () if key is None else ("PRAGMA cipher_log_level = NONE", f"PRAGMA key = \"x'{key}'\"")
+    )
+    try:
+        for statement in (*unlock, "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", *first):
+            connection.execute(statement).fetchall()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

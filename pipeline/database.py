@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +193,8 @@ class Database:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Row]:
         """Run a statement and give its rows one by one."""
-        with sqlite_errors(self.path, self.key):
-            for row in self._connection.execute(sql, parameters):  # noqa: UP028 - "yield from" would close the cursor
-                yield row
+        with sqlite_errors(self.path, self.key), closing(self._connection.execute(sql, parameters)) as cursor:
+            yield from cursor  # a cursor that is left open keeps the file open, and its locks
 
     def change(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement that changes rows; how many it changed."""
@@ -253,10 +252,13 @@ class Database:
         """
         with sqlite_errors(self.path, self.key):
             self._connection.execute("PRAGMA journal_mode = DELETE").fetchall()  # refused while another has it open
-        with self._within("BEGIN EXCLUSIVE"):
-            if list(self.rows("PRAGMA journal_mode")) != [("delete",)]:  # another came in between and turned it back
-                raise in_use(self.path)
-            yield
+            self._connection.execute("BEGIN EXCLUSIVE")
+            try:
+                if list(self.rows("PRAGMA journal_mode")) != [("delete",)]:  # another came between and turned it back
+                    raise in_use(self.path)
+                yield
+            finally:
+                self._connection.execute("ROLLBACK")  # nothing is changed within, and the file may be another by now
 
     def compact(self, patience: float = PATIENCE) -> bool:
         """Rewrite the file without what was deleted and empty its log; whether the log could be emptied.

@@ -109,12 +109,13 @@ class _Clips:
     """Finds the clips of templates, and adds each to the new gallery once."""
 
     def __init__(self, old: Database, tables: set[str], new: Database, lost: list[str]) -> None:
-        self._new, self._lost = new, lost
+        self._new = new
         self._rows = dict(_rows(old, tables, "clips", "content, file, added", lost))
         index = "SELECT id, content FROM clips INDEXED BY sqlite_autoindex_clips_1"
         self._contents: dict[object, object] = dict(_readable(old, index)) if "clips" in tables else {}
         self._added: set[int] = set()
         self._used: set[str] = set()
+        self._without: dict[str, list[int]] = {"file name": [], "content, so it can be enrolled twice": []}
 
     def of(self, clip: object, added: str) -> int:
         """The id of a template's clip; added: when that was, where the clip does not say. Raises ValueError."""
@@ -127,9 +128,9 @@ class _Clips:
         return number
 
     def left_out(self) -> list[str]:
-        """Those that no template is left of."""
-        gone = sorted(self._rows.keys() - self._added)
-        return [f"clip {number}: no template of it is left, so it can be enrolled again" for number in gone]
+        """Those that no template is left of, and what is not known any more of others."""
+        gone = {"templates, so it can be enrolled again": sorted(self._rows.keys() - self._added), **self._without}
+        return [f"clips {run}: without {what}" for what, numbers in gone.items() for run in _runs(sorted(numbers))]
 
     def _found(self, number: int, added: str) -> tuple[str, str, str]:
         try:
@@ -141,11 +142,11 @@ class _Clips:
         try:
             content = content_hash(self._contents.get(number))
             if content not in self._used:
-                self._lost.append(f"the file name of clip {number}")
+                self._without["file name"].append(number)
                 return content, "unknown", added
         except ValueError:
             pass
-        self._lost.append(f"the file name and content of clip {number}, which could be enrolled twice")
+        self._without["content, so it can be enrolled twice"].append(number)
         return hashlib.sha256(f"lost clip {number}".encode()).hexdigest(), "unknown", added
 
 
@@ -154,9 +155,10 @@ def _sound_tables(old: Database) -> set[str]:
 
     Raises GalleryError where the list of tables cannot be read.
     """
-    ours = {statement for statements in UPGRADES.values() for statement in statements}
-    rows = old.rows("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
-    return {name for name, sql in rows if sql in ours}
+    # As bytes: what is damaged may be no text.
+    found = {sql for (sql,) in old.rows("SELECT CAST(sql AS BLOB) FROM sqlite_schema WHERE type = 'table'")}
+    ours = (statement for statements in UPGRADES.values() for statement in statements)
+    return {statement.split()[2] for statement in ours if statement.encode() in found}
 
 
 def _rows(
@@ -180,8 +182,7 @@ def _rows(
             gone.append(number)
         if progress is not None:
             progress("saving", done, len(numbers))
-    for first, last in _runs(gone):
-        lost.append(f"{table} {first}{f' to {last}' if last > first else ''}: cannot be read")
+    lost += [f"{table} {run}: cannot be read" for run in _runs(gone)]
 
 
 def _numbers(old: Database, table: str) -> tuple[Sequence[int], set[int]]:
@@ -217,17 +218,15 @@ def _readable(old: Database, sql: str, parameters: Sequence[object] = ()) -> Ite
         return
 
 
-def _runs(numbers: Sequence[int]) -> Iterable[tuple[int, int]]:
-    """Rising numbers as (first, last) of those that follow one another."""
-    first = last = None
+def _runs(numbers: Sequence[int]) -> list[str]:
+    """Rising numbers as text, those that follow one another as one: 3, 5 to 9."""
+    runs: list[list[int]] = []
     for number in numbers:
-        if first is None or last is None or number > last + 1:
-            if first is not None and last is not None:
-                yield first, last
-            first = number
-        last = number
-    if first is not None and last is not None:
-        yield first, last
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return [" to ".join(map(str, run)) for run in runs]
 
 
 def _copy_log(old: Database, tables: set[str], new: Database, lost: list[str]) -> None:
