@@ -15,7 +15,7 @@ from typing import IO, Literal
 
 from pipeline.database import Database
 from pipeline.errors import GalleryError
-from pipeline.gallery_file import log_of, part_of, shred, sweep
+from pipeline.gallery_file import log_of, part_of, sweep
 
 Kind = Literal["migration", "reindex", "damaged"]
 
@@ -63,7 +63,7 @@ def remove_all(path: Path) -> int:
     count = len(backups_of(path))
     with _removing(path):
         for file in _files(path):
-            shred(file)
+            _drop(path, file)
         for what in ("bak", "new"):
             sweep(part_of(path, what))
     return count
@@ -104,8 +104,16 @@ def _files(path: Path) -> list[Path]:
 def _prune(path: Path, kind: Kind) -> None:
     with _removing(path):
         for file in [file for file in backups_of(path) if file.suffixes[-2] == f".{kind}"][:-KEPT]:
-            shred(log_of(file))
-            shred(file)
+            for each in (log_of(file), file):
+                if each.exists():
+                    _drop(path, each)
+
+
+def _drop(path: Path, file: Path) -> None:
+    # Under another name first: a process that is killed leaves no backup that is half erased.
+    part = part_of(path, "bak")
+    file.replace(part)
+    sweep(part)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ BATCH = 256
 
 def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress) -> int:
     """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many. A
-    backup is made beside the gallery first. The gallery's own thresholds, of another encoder's similarities, are dropped.
+    backup is made beside the gallery first. Its own thresholds, of another encoder's similarities, are dropped.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
     Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors, and where

@@ -14,7 +14,7 @@ from pipeline import backups
 from pipeline.checking import TABLES
 from pipeline.connecting import key_for
 from pipeline.database import Database
-from pipeline.errors import GalleryError
+from pipeline.errors import DamagedError, GalleryError
 from pipeline.gallery_file import blank, file_errors, part_of, refuse_no_database, sweep
 from pipeline.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, gallery_key
 from pipeline.records import Repair
@@ -42,12 +42,12 @@ def repair(path: Path, progress: Progress = silent) -> Repair:
         for table in TABLES:
             ((counts[table],),) = new.rows(f"SELECT count(*) FROM {table}")
         if lost and counts["templates"] == 0:
-            raise GalleryError(
-                f"nothing can be saved from the gallery {path}, which is as it was: copy a backup over it"
-                f" ({_newest(path) or 'there is none'}), import an export, or enrol again"
-            )
+            raise _hopeless(path)
 
-    lost = _renew(path, key, key, before, judge, progress)
+    try:
+        lost = _renew(path, key, key, before, judge, progress)
+    except DamagedError as error:
+        raise _hopeless(path) from error
     return Repair(str(path), str(backup[0]), **counts, lost=tuple(lost))
 
 
@@ -122,9 +122,12 @@ def _refuse_loss(path: Path, lost: list[str]) -> None:
         raise GalleryError(f"the gallery {path} is damaged ({lost[0]}): run `reid gallery check --repair` first")
 
 
-def _newest(path: Path) -> Path | None:
+def _hopeless(path: Path) -> GalleryError:
     whole = [backup for backup in backups.backups_of(path) if not backup.name.endswith(".damaged.bak")]
-    return whole[-1] if whole else None
+    return GalleryError(
+        f"nothing can be saved from the gallery {path}, which is as it was: copy a backup over it"
+        f" ({whole[-1] if whole else 'there is none'}), import an export, or enrol again"
+    )
 
 
 def _to_disk(folder: Path) -> None:

@@ -77,7 +77,7 @@ def test_without_a_backup_nothing_is_changed(path: Path, monkeypatch: pytest.Mon
 
     with open_gallery(path) as gallery:
         monkeypatch.setattr("pathlib.Path.replace", full)
-        with pytest.raises(GalleryError, match="cannot back up the gallery .* no space left on device; nothing was"):
+        with pytest.raises(GalleryError, match=r"cannot back up the gallery .* no space left on device; nothing was"):
             gallery.reindex(FakeEmbedder(1))
         monkeypatch.undo()
         assert gallery.search(template(1).embedding[None], top=1)[0][0].name == "Annabella"
@@ -121,8 +121,8 @@ def test_where_a_backup_cannot_be_removed_nobody_is_forgotten(path: Path, monkey
         def refuse(file: Path) -> None:
             raise PermissionError(13, "Permission denied", str(file))
 
-        monkeypatch.setattr("pipeline.backups.shred", refuse)
-        with pytest.raises(GalleryError, match="a backup of the gallery .* permission denied; nothing was changed"):
+        monkeypatch.setattr("pipeline.backups.sweep", refuse)
+        with pytest.raises(GalleryError, match=r"a backup of the gallery .* permission denied; nothing was changed"):
             gallery.forget("Annabella")
         assert [person.name for person in gallery.people()] == ["Annabella", "Ben"]
 

@@ -85,7 +85,7 @@ def test_what_is_no_key_is_told_and_never_shown(tmp_path: Path, monkeypatch: pyt
         open_gallery(tmp_path / "gallery.db")
     assert len(key) < 2 or key not in str(caught.value)
     (tmp_path / "key").unlink()
-    with pytest.raises(GalleryError, match="cannot read the gallery's key .* no such file"):
+    with pytest.raises(GalleryError, match=r"cannot read the gallery's key .* no such file"):
         gallery_key()
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     with pytest.raises(GalleryError, match="both set"):
