@@ -609,7 +609,7 @@ def test_the_audit_log(enrolled: Shell) -> None:
     assert [(entry["event"], entry["name"], entry["file"]) for entry in told] == [
         ("enrolled", "Anna", "anna.mp4"),
         ("enrolled", "Ben", "ben.mp4"),
-        ("searched", "Anna", "later.mp4"),
+        ("searched", "Anna", "later.npz"),
     ]
     assert "the log knows of person 1" in enrolled("gallery", "forget", "Anna", "--yes").stdout
     assert "person 1" in enrolled("gallery", "log", "--last", "1").stdout

@@ -31,7 +31,7 @@ def test_eight_processes_enrol_and_search_at_once(tmp_path: Path) -> None:
 def test_two_hundred_kills(tmp_path: Path) -> None:
     found = run("kill", tmp_path / "kill", 200, 1)
     assert sum(found[kind] for kind in ("enrol", "batch", "reindex")) == 200
-    assert min(found[kind] for kind in ("enrol", "batch", "reindex")) >= 20
+    assert min(found[kind] for kind in ("enrol", "batch", "reindex")) >= 10
     assert found["a log left behind"] >= 20  # so many were killed with the gallery open
 
 
