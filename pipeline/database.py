@@ -71,20 +71,28 @@ class Database:
                         f"cannot make a gallery at {path}: it is not writable; name another with --gallery"
                     )
                 key = _own_key(path)
-            with sqlite_errors(path, key):
-                connection = connect_to_write(path, key) if writable else connect_to_read(path, key)
-                database = cls(connection, path, writable, key, logs)
-                try:
-                    database._prepare(create)
-                except BaseException as error:
-                    connection.close()
-                    if isinstance(error, GalleryError) and not _is_still(found, path):
-                        continue
-                    raise
-                # A repair may have put another file in this one's place before a lock of ours kept it from that.
+            try:
+                database = cls._opened(path, create, logs, writable, key)
+            except GalleryError:
                 if _is_still(found, path):
-                    return database
+                    raise
+                continue
+            # A repair may have put another file in this one's place before a lock of ours kept it from that.
+            if _is_still(found, path):
+                return database
+            database.close()
+
+    @classmethod
+    def _opened(cls, path: Path, create: EncoderId | None, logs: bool, writable: bool, key: str | None) -> "Database":
+        with sqlite_errors(path, key):
+            connection = connect_to_write(path, key) if writable else connect_to_read(path, key)
+            database = cls(connection, path, writable, key, logs)
+            try:
+                database._prepare(create)
+            except BaseException:
                 connection.close()
+                raise
+        return database
 
     @classmethod
     def open_untrusted(cls, path: Path) -> "Database":

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -149,3 +150,27 @@ def test_a_gallery_of_the_version_before_is_backed_up_and_brought_forward(path: 
     assert backup.name.endswith(".migration.bak")
     with Gallery.open(backup, log=False) as gallery:
         assert gallery.stats().format == 2
+
+
+def test_a_process_killed_while_it_erases_an_old_backup_leaves_none_that_is_half_erased(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(file: IO[bytes]) -> None:
+        file.write(b"\0" * 100)
+        file.flush()
+        raise KeyboardInterrupt
+
+    with Gallery.open(path) as gallery:
+        for seed in range(1, 4):
+            gallery.reindex(FakeEmbedder(seed))
+        monkeypatch.setattr("pipeline.gallery_file.blank", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.reindex(FakeEmbedder(4))
+        monkeypatch.undo()
+    assert len(backups_of(path)) == 3
+    for backup in backups_of(path):
+        with Gallery.open(backup, log=False) as gallery:
+            assert gallery.check() == []
+    with Gallery.open(path) as gallery:
+        gallery.reindex(FakeEmbedder(5))
+    assert not any(file.name.startswith(".") for file in path.parent.iterdir())

@@ -3,17 +3,20 @@
 import shutil
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gallery_people import FakeEmbedder, open_gallery, source, template
+from test_database import start
 
 from pipeline.backups import backups_of
 from pipeline.checking import check
 from pipeline.errors import DamagedError, GalleryError
 from pipeline.gallery import Gallery
 from pipeline.renewing import repair
+from pipeline.salvage import salvage
 from pipeline.thresholds import Thresholds
 
 PEOPLE = 40
@@ -226,8 +229,6 @@ def test_a_gallery_that_another_has_open_is_not_put_in_another_place(path: Path)
     with open_gallery(path) as gallery:
         gallery.people()
         code = "import sys; from pathlib import Path; from pipeline.renewing import repair; repair(Path(sys.argv[1]))"
-        from test_database import start
-
         process = start("import pipeline.connecting as c; c.PATIENCE = 0.1\n" + code, path)
         process.communicate()
         assert process.returncode != 0
@@ -282,3 +283,33 @@ def test_the_newest_of_each_kind_of_backup_are_kept(path: Path) -> None:
         spoil(path, page_of(path, "calibration"))
         repair(path)
     assert [file.name.endswith(".damaged.bak") for file in backups_of(path)] == [True] * 3
+
+
+COMER = """
+import sys
+from gallery_people import *
+print("coming", flush=True)
+with open_gallery(sys.argv[1]) as gallery:
+    gallery.add("late", [template(77)], source(77))
+"""
+
+
+def test_who_comes_while_it_is_mended_gets_the_mended_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(path, page_of(path, "calibration"))
+    comers = []
+
+    def slowly(*arguments: object) -> list[str]:
+        process = start(COMER, path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "coming\n"
+        time.sleep(0.5)  # so that it waits for the old file
+        comers.append(process)
+        return salvage(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("pipeline.renewing.salvage", slowly)
+    assert repair(path).templates == PEOPLE
+    (process,) = comers
+    process.communicate()
+    assert process.returncode == 0
+    assert "late" in held(path)
+    assert check(path).problems == ()
