@@ -81,7 +81,6 @@ def connect_to_write(path: Path, key: str | None) -> sqlite3.Connection:
         "PRAGMA foreign_keys = ON",
         "PRAGMA secure_delete = ON",
         "PRAGMA synchronous = FULL",  # what was reported as enrolled survives a power cut
-        "PRAGMA temp_store = MEMORY",  # compacting would leave a copy of the vectors in /tmp
     )
 
 
@@ -123,8 +122,13 @@ def _connect(path: Path, how: str, key: str | None, *first: str) -> sqlite3.Conn
         # A wrong key is told by us, in one line. PRAGMA key takes no parameters; `pipeline.keys` has checked it.
         () if key is None else ("PRAGMA cipher_log_level = NONE", f"PRAGMA key = \"x'{key}'\"")
     )
+    safe = (
+        "PRAGMA trusted_schema = OFF",
+        "PRAGMA cell_size_check = ON",
+        "PRAGMA temp_store = MEMORY",  # compacting would leave a copy of the vectors in /tmp
+    )
     try:
-        for statement in (*unlock, "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", *first):
+        for statement in (*unlock, *safe, *first):
             connection.execute(statement).fetchall()
     except BaseException:
         connection.close()
