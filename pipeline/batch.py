@@ -187,9 +187,10 @@ class _Run:
     embedder: Embedder
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a run to go on where another stopped; how fast it runs does not matter."""
+        """What must be the same for a run to go on where another stopped; no row depends on
+        how fast it runs, or on whether it is logged."""
         settings = asdict(self.settings)
-        del settings["encoder"]["device"], settings["encoder"]["batch"]
+        del settings["encoder"]["device"], settings["encoder"]["batch"], settings["gallery"]["log"]
         return {
             "mode": self.mode,
             "gallery": str(self.gallery.path),

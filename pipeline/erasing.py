@@ -7,7 +7,8 @@ because another was reading, is made up for the next time the gallery is opened 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.database import PATIENCE, Database
+from pipeline.connecting import PATIENCE
+from pipeline.database import Database
 from pipeline.errors import GalleryError
 from pipeline.indexing import purge_index
 

@@ -9,6 +9,7 @@ UserError                 smsge.errors
 |- PoseModelError         the pose model cannot be had or does not match its checksum
 |- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
 |- GalleryError           a gallery cannot be opened, read or written
+   |- DamagedError        its file cannot be believed; names the command that mends it
    |- WrongEncoderError   the gallery belongs to another encoder; names the command that mends it
    |- UnknownNameError    no such person in the gallery
    |- NameTakenError      somebody of a name that was to be new is there
@@ -21,6 +22,7 @@ __all__ = [
     "AlreadyEnrolledError",
     "CheckpointError",
     "ConfigError",
+    "DamagedError",
     "DatasetError",
     "GalleryError",
     "NameTakenError",
@@ -52,6 +54,14 @@ class NoUsableTrackError(UserError):
 
 class GalleryError(UserError):
     """A gallery cannot be opened, read or written."""
+
+
+class DamagedError(GalleryError):
+    """What is in a gallery's file cannot be what was written there. what: where, in few words."""
+
+    def __init__(self, message: str, what: str = "") -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class WrongEncoderError(GalleryError):

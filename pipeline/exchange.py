@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from pipeline import audit
 from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery_arrays import ArrayExport, write_arrays
@@ -42,17 +43,26 @@ class Export(Protocol):
 
 
 def export(database: Database, path: Path, progress: Progress = silent) -> None:
-    """Write the gallery to `path`, whole or not at all. Raises GalleryError where something is there already."""
+    """Write the gallery to `path`, whole or not at all. Raises GalleryError where something is there already, and where
+    an encrypted gallery would come out in the clear."""
+    arrays = path.suffix.lower() == ".npz"
+    if arrays and database.key is not None:
+        raise GalleryError(
+            f"{database.path} is encrypted and arrays are not: export it as a gallery, to a name without .npz, or"
+            " decrypt it first"
+        )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists():
             raise FileExistsError
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            if path.suffix.lower() == ".npz":
+            if arrays:
                 write_arrays(database, part, progress)
             else:
                 database.copy_to(part)
+                with closing(Database.open_damaged(part, database.key)) as copy:
+                    audit.leave_out(copy)
             _move_without_replacing(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -150,7 +160,9 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
             raise WrongEncoderError(
                 f"{path} was exported with the encoder {theirs.name}, {database.path} has {ours.name}: {mend}"
             )
-        return _merge(database, other, ours, progress)
+        found = _merge(database, other, ours, progress)
+        audit.record(database, "imported", [person_id(database, name) for name in found.people] or [None], path.name)
+        return found
 
 
 def _merge(database: Database, other: Export, encoder: EncoderId, progress: Progress) -> Imported:

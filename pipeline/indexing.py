@@ -51,7 +51,10 @@ def origin_of(database: Database, newest: int) -> Origin | None:
 
 
 def current_index(database: Database) -> IndexFile | None:
-    """The index beside the gallery, sound and of this gallery; None where there is none. Within a snapshot."""
+    """The index beside the gallery, sound and of this gallery; None where there is none, as beside an encrypted one, of
+    which nothing lies about in the clear. Within a snapshot."""
+    if database.key is not None:
+        return None
     try:
         file = read_index(index_path(database.path))
     except (OSError, ValueError):

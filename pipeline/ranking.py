@@ -215,9 +215,13 @@ class Ranking:
             raise fault
         return True
 
+    def _is_large(self, owners: Owners) -> bool:
+        """Whether the index belongs beside the gallery; that of an encrypted one never does."""
+        return len(owners) > LARGE and self._database.key is None
+
     def _begin(self, owners: Owners, dim: int, progress: Progress) -> None:
         """Make an index where there is none yet."""
-        if len(owners) > LARGE and (
+        if self._is_large(owners) and (
             self._open(owners) or (build_index(self._database.path, progress) and self._open(owners))
         ):
             self._change(owners, dim)
@@ -228,10 +232,15 @@ class Ranking:
         """Bring the index from what it holds to what there is now."""
         assert self._index is not None
         stale = owners.changed(self._centred) > STALE * self._centred.persons
-        if len(owners) <= LARGE and (stale or owners.lacks(self._owners.ids).any()):
+        if not self._is_large(owners) and (stale or owners.lacks(self._owners.ids).any()):
             self._build_exact(owners, dim, progress)
             return
-        if len(owners) > LARGE and (stale or not self._on_disk) and self._builder is None and self._database.writable:
+        if (
+            self._is_large(owners)
+            and (stale or not self._on_disk)
+            and self._builder is None
+            and self._database.writable
+        ):
             self._builder = Builder(self._database.path)
         self._change(owners, dim)
 

@@ -238,12 +238,14 @@ def search_reading(
                 Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                 for rank, candidate in enumerate(found, 1)
             )
+    tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes)
+    gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
     extraction = reading.extraction
     return SearchResult(
         reading.source,
         embedder.name,
         threshold_for(settings, thresholds),
-        tracks=tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes),
+        tracks=tracks,
         note=None if usable else f"no usable track: {reading.nobody()}",
         warnings=extraction.warnings,
         extraction=extraction,

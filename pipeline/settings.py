@@ -97,9 +97,11 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class GallerySettings:
-    """What is kept of a person. max_templates: of more, an enrolment keeps the most diverse."""
+    """What is kept. max_templates: of a person; of more, an enrolment keeps the most diverse. log: whether what is done
+    is entered in the gallery's audit log (`pipeline.audit`)."""
 
     max_templates: int = 16
+    log: bool = True
 
     def __post_init__(self) -> None:
         _within(self, max_templates=(1, 10000))

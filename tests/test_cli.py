@@ -582,3 +582,56 @@ def test_version() -> None:
     result = CliRunner().invoke(cli.app, ["--version"])
     assert result.exit_code == 0
     assert result.stdout.startswith("reid")
+
+
+def test_checking_and_mending_the_gallery(enrolled: Shell) -> None:
+    found = json.loads(enrolled("gallery", "check", "--json").stdout)
+    assert (found["sound"], found["problems"], found["people"]) == (True, [], 2)
+    assert "sound" in enrolled("gallery", "check", "--repair").stdout
+    whole = enrolled.gallery.read_bytes()
+    enrolled.gallery.write_bytes(whole.replace(b"Anna", b"An\x07a"))
+    result = enrolled("gallery", "check")
+    assert (result.exit_code, "person 1: a name" in result.stdout) == (1, True)
+    result = enrolled("gallery", "check", "--repair", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["sound"], told["repair"]["templates"]) == (1, False, 2)
+    assert names(enrolled) == ["Ben", "recovered-1"]
+    assert Path(told["repair"]["backup"]).exists()
+    enrolled.gallery.write_bytes(whole[:6000])
+    one_line(enrolled("gallery", "list"), 2, "reid gallery check --repair")
+    assert enrolled("gallery", "check").exit_code == 1
+    enrolled.gallery.write_bytes(whole[:100])
+    one_line(enrolled("gallery", "check", "--repair"), 2, "backup")
+
+
+def test_the_audit_log(enrolled: Shell) -> None:
+    later = enrolled.clip("later", ANNA, seconds=3)
+    enrolled("search", later)
+    enrolled("search", later, "--set", "gallery.log=false")
+    told = json.loads(enrolled("gallery", "log", "--json").stdout)
+    assert [(entry["event"], entry["name"], entry["file"]) for entry in told] == [
+        ("enrolled", "Anna", "anna.mp4"),
+        ("enrolled", "Ben", "ben.mp4"),
+        ("searched", "Anna", "later.npz"),
+    ]
+    assert "the log knows of person 1" in enrolled("gallery", "forget", "Anna", "--yes").stdout
+    assert "person 1" in enrolled("gallery", "log", "--last", "1").stdout
+    enrolled("gallery", "forget", "Ben", "--yes", "--set", "gallery.log=false")
+    assert len(json.loads(enrolled("gallery", "log", "--json").stdout)) == 4
+
+
+def test_encryption(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_line(enrolled("gallery", "encrypt"), 2, "no key is set", "REID_GALLERY_KEY_FILE")
+    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
+    one_line(enrolled("gallery", "list"), 2, "is not encrypted")
+    assert enrolled("gallery", "encrypt").exit_code == 0
+    assert names(enrolled) == ["Anna", "Ben"]
+    assert b"Anna" not in enrolled.gallery.read_bytes()
+    monkeypatch.setenv("REID_GALLERY_KEY", "cd" * 32)
+    one_line(enrolled("gallery", "list"), 2, "cannot be decrypted")
+    monkeypatch.delenv("REID_GALLERY_KEY")
+    one_line(enrolled("gallery", "list"), 2, "an encrypted one")
+    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
+    assert enrolled("gallery", "decrypt").exit_code == 0
+    monkeypatch.delenv("REID_GALLERY_KEY")
+    assert names(enrolled) == ["Anna", "Ben"]

@@ -9,7 +9,7 @@ import pytest
 from gallery_people import DIM, ENCODER, FakeEmbedder, open_gallery, source, template
 
 from pipeline.errors import AlreadyEnrolledError, GalleryError, UnknownNameError, WrongEncoderError
-from pipeline.gallery import Added, ClipSource, Gallery
+from pipeline.gallery import Added, ClipSource, Forgotten, Gallery
 from pipeline.ranking import VectorIndex, faiss_index
 from pipeline.templates import Template
 from smsge.centring import centre_of, centred
@@ -428,7 +428,7 @@ def test_forgetting_leaves_no_byte(path: Path) -> None:
         gallery.add("other 3", [template(3)], source(2))
         before = _bytes(path.parent)
         assert [what for what, trace in traces.items() if trace not in before] == []
-        assert gallery.forget("Annabella Forgotten") == 1
+        assert gallery.forget("Annabella Forgotten") == Forgotten(person=7, templates=1)
         after = _bytes(path.parent)
         assert [what for what, trace in traces.items() if trace in after] == []
         assert template(3).embedding.tobytes()[:16] in after
