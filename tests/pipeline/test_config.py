@@ -57,7 +57,7 @@ def test_empty_files_and_sections_are_the_defaults(tmp_path: Path, text: str) ->
         ("serach: {top: 3}", "unknown setting 'serach'; did you mean 'search'?"),
         ("search: {tpo: 3}", "unknown setting 'search.tpo'; did you mean 'search.top'?"),
         ("video: {threshold: 0.5}", "unknown setting 'video.threshold'; did you mean 'search.threshold'?"),
-        ("qqqq: 1", "known are encoder, gallery, normalize, pose, quality, search, tracking, video"),
+        ("qqqq: 1", "known are batch, encoder, gallery, normalize, pose, quality, search, tracking, video"),
         ("7: 1", "unknown setting '7'"),
         ("search.top: 3", "unknown setting 'search.top'"),
         ("search: {top: five}", "search.top cannot be 'five': input should be a valid integer"),
