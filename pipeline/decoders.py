@@ -70,7 +70,8 @@ class AvDecoder:
         # "file:" keeps names such as "concat:x" or "a:b.mp4" from being read as something else than a file.
         where = address if network else f"file:{os.path.abspath(address)}"
         try:
-            self._container: Any = av.open(where, options=options, timeout=timeout)
+            # What is written beside the pictures, such as a title, need not be UTF-8.
+            self._container: Any = av.open(where, options=options, timeout=timeout, metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise UnreadableError(_reason(error)) from error
         try:
@@ -121,7 +122,7 @@ class AvDecoder:
     def _frames(self) -> Iterator[Any]:
         """Frames, leaving out packets that are damaged."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._packets():
                 try:
                     yield from packet.decode()
                 except av.error.EOFError:
@@ -132,6 +133,14 @@ class AvDecoder:
             if self._network:
                 raise UnreadableError(_reason(error)) from error
             self.damaged += 1  # the file breaks off inside the container
+
+    def _packets(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield from self._container.demux(self._stream)
+                return
+            except IndexError:  # PyAV, of a packet of a stream that was not there when the file was opened
+                self.damaged += 1
 
     def _upright(self, frame: Any) -> np.ndarray:
         width, height = frame.width, frame.height
@@ -188,7 +197,7 @@ class CvDecoder:
 def _reason(error: Exception) -> str:
     if isinstance(error, av.error.ExitError):
         return "it did not answer in time"
-    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError | av.error.EOFError):
         return "it is not a video, or it is damaged"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())

@@ -13,6 +13,7 @@ from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import joint_statistics, posture_statistics
 from smsge.fusion import Standard, fuse
+from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
 
@@ -39,10 +40,8 @@ class TrackEmbedder:
             self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
             told = checkpoint.metadata.get("thresholds")
             self.thresholds = Thresholds.single(self.threshold) if told is None else Thresholds.from_json(told)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{name}: has no usable calibration ({error}); make one with `python -m pipeline.calibrate`"
-            ) from error
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise _no_calibration(name, error) from error
         self.weights = weights
         self.name = f"{name} ({' + '.join(weights)})"
         self.frames = checkpoint.model.config.frames
@@ -98,7 +97,29 @@ def load_embedder(settings: EncoderSettings | None = None) -> TrackEmbedder:
     """
     settings = settings or EncoderSettings()
     path = find_weights(settings.weights)
-    return TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+    embedder = TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+    _try_out(embedder, path.stem)
+    return embedder
+
+
+def _try_out(embedder: TrackEmbedder, name: str) -> None:
+    """Embed one made-up track, so that a file whose parts do not fit together is told before any footage is read."""
+    generator = np.random.default_rng(0)
+    joints = generator.normal(size=(1, CASIA14.n_joints, 3)) + 0.1 * generator.normal(
+        size=(embedder.frames, CASIA14.n_joints, 3)
+    )
+    try:
+        with np.errstate(all="ignore"):
+            (vector,) = embedder.embed([SkeletonSequence(joints.astype(np.float32), CASIA14, embedder.fps)])
+        if not abs(float(np.linalg.norm(vector)) - 1) < 1e-3:  # nor is it where it is no number
+            raise ValueError("what it makes of a track is not a unit vector")
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise _no_calibration(name, error) from error
+
+
+def _no_calibration(name: str, error: Exception) -> CheckpointError:
+    why = " ".join(str(error).split())[:120]
+    return CheckpointError(f"{name}: has no usable calibration ({why}); make one with `python -m pipeline.calibrate`")
 
 
 def find_weights(wanted: str) -> Path:

@@ -91,7 +91,7 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         _within(self, batch=(1, 65536))
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}")
 
 
