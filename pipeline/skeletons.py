@@ -11,6 +11,8 @@ headers before anything is unpacked, and every number afterwards.
 
 import json
 import os
+import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -130,7 +132,11 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         # The header of a later version may be gigabytes long.
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError(f"'{name}' is of an unknown version")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        try:
+            with warnings.catch_warnings(action="error"):
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        except (SyntaxError, tokenize.TokenError, Warning) as error:
+            raise ValueError(f"'{name}' has no sound header") from error
         if name == "meta":
             if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MAX_META:
                 raise ValueError("'meta' is not a text of fair size")

@@ -14,6 +14,7 @@ from stick_people import Stick
 
 from pipeline.errors import VideoError
 from pipeline.extract import extract
+from pipeline.names import printable
 from pipeline.pool import Alive, run_tasks
 from pipeline.values import Frame, Person
 
@@ -37,7 +38,7 @@ def reads() -> Callable[[str, Alive], tuple[str, float]]:
             end = "in part" if found.warnings else "whole"
         except VideoError as error:
             end = str(error)
-            assert end.isprintable()
+            assert end == printable(end)
         gc.collect()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return end, resident / 1e6
