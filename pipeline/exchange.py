@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
-from pipeline.names import clip_label, person_name
+from pipeline.names import LONGEST_NAME, clip_label, person_name, printable
 from pipeline.records import EncoderId, Imported
 from pipeline.rows import VECTORS, content_hash, decode, moment, span, whole
 from pipeline.values import Progress
@@ -50,7 +50,7 @@ def _move_without_replacing(part: Path, path: Path) -> None:
 def encoder_of_export(path: Path) -> EncoderId:
     """Whose templates an exported file holds. Raises GalleryError where it is not a sound export."""
     with closing(Database.open_untrusted(path)) as other:
-        return encoder_of(other)[0]
+        return _sound_encoder(other)
 
 
 def import_into(database: Database, path: Path, progress: Progress) -> Imported:
@@ -63,7 +63,7 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
         if path.samefile(database.path):
             raise GalleryError(f"{path} is the gallery itself: name the file that `reid gallery export` wrote")
     with closing(Database.open_untrusted(path)) as other, database.transaction():
-        ours, theirs = encoder_of(database)[0], encoder_of(other)[0]
+        ours, theirs = encoder_of(database)[0], _sound_encoder(other)
         if theirs.fingerprint != ours.fingerprint or theirs.dim != ours.dim:
             raise WrongEncoderError(
                 f"{path} was exported with the encoder {theirs.name}, {database.path} has {ours.name}:"
@@ -73,6 +73,19 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
             return _merge(database, other, ours, progress)
         except ValueError as error:
             raise GalleryError(f"{path} is not a sound export ({error}): nothing was imported") from error
+
+
+def _sound_encoder(other: Database) -> EncoderId:
+    encoder = encoder_of(other)[0]
+    try:
+        content_hash(encoder.fingerprint)
+    except ValueError:
+        raise GalleryError(
+            f"{other.path} is not a sound export (no encoder's fingerprint): nothing was imported"
+        ) from None
+    if printable(encoder.name[:LONGEST_NAME]) != encoder.name:
+        raise GalleryError(f"{other.path} is not a sound export (its encoder's name): nothing was imported")
+    return encoder
 
 
 def _merge(database: Database, other: Database, encoder: EncoderId, progress: Progress) -> Imported:

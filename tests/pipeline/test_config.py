@@ -67,6 +67,7 @@ def test_empty_files_and_sections_are_the_defaults(tmp_path: Path, text: str) ->
         ("pose: {model: 3}", "pose.model cannot be 3"),
         ("search: {top: 0}", "search.top must be from 1 to 10000, not 0"),
         ("search: {threshold: .nan}", "search.threshold must be from -1 to 1, not nan"),
+        ("encoder: {device: 'cuda:99999'}", "encoder.device must be auto"),
         ("encoder: {device: tpu}", "encoder.device must be auto, cpu, cuda or cuda:N, not 'tpu'"),
         ("search: 3", "search cannot be 3"),
         ("- 1\n- 2", "is not a mapping"),

@@ -22,6 +22,7 @@ from pipeline.probes import Reader
 from pipeline.settings import QualitySettings, Settings
 
 NAMES = ("track", "times", "frames", "boxes", "image", "world", "visibility")
+META = ("source", "content", "frame_size", "fps", "duration", "frames", "warnings", "format", "version", "more")
 LAX = Settings(quality=QualitySettings(min_seconds=0, min_height=0, min_motion=0, min_visibility=0))
 
 
@@ -108,8 +109,7 @@ def test_any_header_is_refused(sound: Path, name: str, version: tuple[int, int],
     read(write(sound.with_name("header.npz"), parts))
 
 
-@given(changes=st.dictionaries(st.sampled_from(["source", "content", "frame_size", "fps", "duration", "frames",
-                                                "warnings", "format", "version", "more"]), plain, max_size=3))  # fmt: skip
+@given(changes=st.dictionaries(st.sampled_from(META), plain, max_size=3))
 def test_any_description_is_used_or_refused(sound: Path, changes: dict[str, Any]) -> None:
     parts = members(sound)
     meta = json.loads(str(np.load(io.BytesIO(parts["meta.npy"]))))

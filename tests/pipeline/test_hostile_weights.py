@@ -2,6 +2,7 @@
 
 import json
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +131,8 @@ def test_any_numbers_are_used_or_refused(sound: Path, data: st.DataObject) -> No
     )
 )
 def test_any_thresholds_are_used_or_refused(document: Any) -> None:
-    try:
-        table = Thresholds.from_json(json.loads(json.dumps(document)))
-    except ValueError as error:
-        assert 0 < len(str(error)) < 1000
-    else:
-        assert -1 <= table.at(1.0, 3) <= 1
+    with suppress(ValueError):
+        assert -1 <= Thresholds.from_json(json.loads(json.dumps(document))).at(1.0, 3) <= 1
 
 
 def test_files_made_to_use_up_memory(sound: Path, tmp_path: Path) -> None:
