@@ -50,7 +50,8 @@ class TrackEmbedder:
     def embed(self, sequences: list[SkeletonSequence]) -> NDArray[np.float32]:
         """N skeletons -> (N, D) float32 of unit length.
 
-        Raises ValueError where one is of another layout or frame rate, or has no full window.
+        Raises ValueError where one is of another layout or frame rate, or has no full window; CheckpointError where
+        the encoder's numbers are such that it makes no vector of a track.
         """
         if not sequences:
             return np.zeros((0, self.dim), np.float32)
@@ -61,7 +62,11 @@ class TrackEmbedder:
                 raise ValueError(f"{have}, {layout} at {self.fps:g} are needed")
             if not len(sequence.windows(self.frames, self.frames)):
                 raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
-        return self.join(self.describe(sequences))
+        with np.errstate(all="ignore"):  # what is no number is refused as such
+            vectors = self.join(self.describe(sequences))
+        if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3).all():  # nor is it where it is no number
+            raise CheckpointError(f"{self.name}: makes no unit vector of a track; get the encoder again")
+        return vectors
 
     def describe(self, sequences: Sequence[SkeletonSequence]) -> dict[str, NDArray[np.floating]]:
         """The raw descriptors of N tracks, {part: (N, D_part)}; see `describe`."""
@@ -109,10 +114,7 @@ def _try_out(embedder: TrackEmbedder, name: str) -> None:
         size=(embedder.frames, CASIA14.n_joints, 3)
     )
     try:
-        with np.errstate(all="ignore"):
-            (vector,) = embedder.embed([SkeletonSequence(joints.astype(np.float32), CASIA14, embedder.fps)])
-        if not abs(float(np.linalg.norm(vector)) - 1) < 1e-3:  # nor is it where it is no number
-            raise ValueError("what it makes of a track is not a unit vector")
+        embedder.embed([SkeletonSequence(joints.astype(np.float32), CASIA14, embedder.fps)])
     except (KeyError, ValueError, RuntimeError) as error:
         raise _no_calibration(name, error) from error
 

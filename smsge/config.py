@@ -63,8 +63,8 @@ class EncoderConfig:
             raise ConfigError(
                 f"scales: must be one or more of {', '.join(SCALES)}, each once, got {list(self.scales)!r}"
             )
-        if not isinstance(self.fusion, int | float) or not 0 <= self.fusion < float("inf"):
-            raise ConfigError(f"fusion: must be a number of at least 0, got {self.fusion!r}")
+        if not isinstance(self.fusion, int | float) or not 0 <= self.fusion <= 1000:
+            raise ConfigError(f"fusion: must be a number from 0 to 1000, got {self.fusion!r}")
         object.__setattr__(self, "scales", tuple(name for name in SCALES if name in self.scales))
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hostile import damaged, nothing_outside, numbers, outcome, plain, within_bounds
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny_encoder import save_tiny, walk
 
@@ -63,7 +63,8 @@ def use(path: Path) -> None:
     with nothing_outside(path.parent), np.errstate(all="ignore"):
         embedder = outcome(lambda: load_embedder(EncoderSettings(weights=str(path), device="cpu")), CheckpointError)
         if embedder is not None and embedder.fps == 15 and embedder.frames <= 40:
-            np.testing.assert_allclose(np.linalg.norm(embedder.embed([walk(1)]), axis=1), 1, atol=1e-3)
+            vectors = outcome(lambda: embedder.embed([walk(1)]), CheckpointError)
+            assert vectors is None or abs(np.linalg.norm(vectors) - 1) < 1e-3
             assert -1 <= embedder.thresholds.at(0.01) <= 1
 
 
@@ -75,6 +76,8 @@ def test_any_damage_is_told(sound: Path, data: st.DataObject) -> None:
 
 
 @given(config=st.dictionaries(st.sampled_from(CONFIG), plain | numbers, max_size=2))
+@example(config={"fusion": 2**64})
+@example(config={"frames": 10**9})
 def test_any_config_is_used_or_refused(sound: Path, config: Header) -> None:
     header, body = apart(sound)
     told = json.loads(header["__metadata__"]["config"])
