@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gallery_people import open_gallery, source, template
 from hostile import damaged, nothing_outside, outcome, within_bounds
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import GalleryError
@@ -86,6 +86,8 @@ def test_any_damage_is_told(folder: Path, data: st.DataObject, start: int) -> No
 
 
 @given(cells=st.dictionaries(st.sampled_from(CELLS), values, min_size=1, max_size=3), row=st.integers(0, 3))
+@example(cells={"gallery.fingerprint": "\x1f"}, row=0)
+@example(cells={"gallery.encoder": "\x1b[2J"}, row=0)
 def test_any_value_is_used_or_refused(folder: Path, cells: dict[str, object], row: int) -> None:
     path = Path(shutil.copy(folder / "export.reid", folder / "edited.reid"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
