@@ -300,7 +300,7 @@ class Database:
 
     def problems(self) -> list[str]:
         """What SQLite finds wrong with the file; empty where it is whole."""
-        found = [str(row[0]) for row in self.rows("PRAGMA integrity_check(10)")]
+        found = [" ".join(str(row[0]).split()) for row in self.rows("PRAGMA integrity_check(10)")]
         dangling = list(self.rows("PRAGMA foreign_key_check"))
         return [text for text in found if text != "ok"] + ["rows that belong to nothing"] * bool(dangling)
 

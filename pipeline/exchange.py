@@ -19,7 +19,7 @@ from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery_arrays import ArrayExport, write_arrays
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
-from pipeline.names import clip_label, person_name
+from pipeline.names import LONGEST_NAME, clip_label, person_name, printable
 from pipeline.records import EncoderId, Imported
 from pipeline.rows import VECTORS, content_hash, decode, moment, span, whole
 from pipeline.values import Progress, silent
@@ -138,7 +138,7 @@ def _is_zip(path: Path) -> bool:
 def encoder_of_export(path: Path) -> EncoderId:
     """Whose templates an exported file holds. Raises GalleryError where it is not a sound export."""
     with _opened(path) as other:
-        return other.encoder
+        return _sound_encoder(path, other.encoder)
 
 
 def import_into(database: Database, path: Path, progress: Progress) -> Imported:
@@ -151,7 +151,7 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
         if path.samefile(database.path):
             raise GalleryError(f"{path} is the gallery itself: name the file that `reid gallery export` wrote")
     with _opened(path) as other, database.transaction():
-        ours, theirs = encoder_of(database)[0], other.encoder
+        ours, theirs = encoder_of(database)[0], _sound_encoder(path, other.encoder)
         if theirs.fingerprint != ours.fingerprint or theirs.dim != ours.dim:
             place = shlex.quote(str(path))
             mend = f"run `reid gallery reindex --gallery {place}` first"
@@ -163,6 +163,16 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
         found = _merge(database, other, ours, progress)
         audit.record(database, "imported", [person_id(database, name) for name in found.people] or [None], path.name)
         return found
+
+
+def _sound_encoder(path: Path, encoder: EncoderId) -> EncoderId:
+    try:
+        content_hash(encoder.fingerprint)
+    except ValueError:
+        raise GalleryError(f"{path} is not a sound export (no encoder's fingerprint): nothing was imported") from None
+    if printable(encoder.name[:LONGEST_NAME]) != encoder.name:
+        raise GalleryError(f"{path} is not a sound export (its encoder's name): nothing was imported")
+    return encoder
 
 
 def _merge(database: Database, other: Export, encoder: EncoderId, progress: Progress) -> Imported:

@@ -91,7 +91,7 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         _within(self, batch=(1, 65536))
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}")
 
 
@@ -123,6 +123,17 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
+class BatchSettings:
+    """How a folder is worked through. patience: seconds without progress (a few more frames, a person embedded), after
+    which the process that reads a clip is killed; how long a clip takes as a whole is not limited."""
+
+    patience: float = 300.0
+
+    def __post_init__(self) -> None:
+        _within(self, patience=(1, 86400))
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of it; a section an idea."""
 
@@ -134,3 +145,4 @@ class Settings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     gallery: GallerySettings = field(default_factory=GallerySettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)

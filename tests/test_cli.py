@@ -422,12 +422,12 @@ def test_synthesize_skeletons(reid: Shell) -> None:
     one_line(reid(*words, "--out", "walkers"), 2, "FILE.npz")
 
 
-def _here(tasks: Any, make: Any, workers: int) -> Iterator[Done[Any, Any]]:
+def _here(tasks: Any, make: Any, workers: int, patience: float) -> Iterator[Done[Any, Any]]:
     """`run_tasks` without processes, which would take seconds to load their models."""
     read = make()
     for task in tasks:
         try:
-            yield Done(task, read(task), None)
+            yield Done(task, read(task, lambda: None), None)
         except UserError as error:
             yield Done(task, None, error)
 
