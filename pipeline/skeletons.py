@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import SkeletonFileError
+from pipeline.names import printable
 from pipeline.values import PoseTrack
 from smsge.files import whole_file
 
@@ -119,7 +120,7 @@ def load_skeletons(path: str | Path) -> Extraction:
         ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
         TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
-        why = " ".join(str(error).split())[:120] or type(error).__name__
+        why = printable(" ".join(str(error).split())[:120]) or type(error).__name__
         raise SkeletonFileError(
             f"{path} is not a sound skeletons file ({why}): extract it from the clip again"
         ) from error
