@@ -17,7 +17,6 @@ import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -118,7 +117,7 @@ def load_skeletons(path: str | Path) -> Extraction:
     # reads a header as it would a program's text.
     except (
         ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
-        TokenError, zipfile.BadZipFile, zlib.error,
+        tokenize.TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         why = printable(" ".join(str(error).split())[:120]) or type(error).__name__
         raise SkeletonFileError(
