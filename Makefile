@@ -1,6 +1,7 @@
 # make install   sets up .venv; safe to run again, and quick when nothing changed
 # make demo      enrols the people of sample_videos/ and finds them again
 # make test      style, types and tests
+# make test-long the tests that take minutes
 # make install EXTRA=gpu   the same with FAISS for NVIDIA GPUs
 
 EXTRA ?= cpu
@@ -8,7 +9,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed-$(EXTRA)
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test test-long lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +31,9 @@ demo: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+test-long: install
+	$(BIN)/python -m pytest -m long
 
 lint: install
 	$(BIN)/ruff check .

@@ -2,12 +2,13 @@
 
     python benchmarks/people.py [--people 1 2 4 8] [--tall 60 80 120 200 400] [--seconds 4] [--seed 1] [--json]
 
-Each scene is 1280 x 720 at 12 frames a second: people on straight lines, half of them to the left and half to the right, at
-other distances from a camera 20 m away, so that they cross and cover each other. A track's sighting is a true person
-when most of its twelve joints lie within a tenth of the body's height of the true ones. People of whom less than six
-tenths are in view, because somebody nearer covers them or they are half outside the picture, are neither missed nor
-wrong, and the first second of a scene, in which everybody has to be found, is told apart. A switch is a true person
-whose track's number changes; a swap is a switch to a number that was somebody else's before.
+Each scene is 1280 x 720 at 12 frames a second: people on straight lines, half of them to the left and half to the
+right, each in a lane of their own before a camera 20 m away, so that they cross and cover each other. A track's
+sighting is a true person when most of its twelve joints lie within a tenth of the body's height of the true ones.
+People of whom less than six tenths are in view, because somebody nearer covers them or they are half outside the
+picture, are neither missed nor wrong, and the first second of a scene, in which everybody has to be found, is told
+apart. A switch is a true person whose track's number changes; a swap is a switch to a number that was somebody else's
+before.
 
 Recall and precision are those of the tracks that `extract` would give, not of the detector alone.
 """
@@ -177,7 +178,7 @@ def measure(people: int, tall: int, seconds: float, seed: int, pose: PoseEstimat
 
 def table(scores: Sequence[Score]) -> str:
     """A Markdown table: a line for each scene, then one for each height."""
-    lines = ["| height, px | people | recall | precision | in the first second | switches (swaps) / crossings | frames/s |",
+    lines = ["| height, px | people | recall | precision | first second | switches (swaps) / crossings | frames/s |",
              "|---|---|---|---|---|---|---|"]  # fmt: skip
     for one in scores:
         lines.append(_line(str(one.tall), str(one.people), [one]))
@@ -187,8 +188,8 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def _line(tall: str, people: str, scores: Sequence[Score]) -> str:
-    there, found, wrong = (sum(getattr(one, name) for one in scores) for name in ("there", "found", "wrong"))
-    switches, swaps, crossed = (sum(getattr(one, name) for one in scores) for name in ("switches", "swaps", "crossings"))
+    names = ("found", "wrong", "switches", "swaps", "crossings")
+    found, wrong, switches, swaps, crossed = (sum(getattr(one, name) for one in scores) for name in names)
     first = np.mean([one.first_second for one in scores])
     fps = 1 / np.mean([1 / one.fps for one in scores])
     return (

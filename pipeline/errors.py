@@ -7,6 +7,7 @@ UserError                 smsge.errors
 |- VideoError             a source cannot be opened or decoded
 |- SkeletonFileError      a skeletons .npz is not one, or is damaged
 |- PoseModelError         the pose model cannot be had or does not match its checksum
+|- DetectorError          the user's person detector cannot be read or run
 |- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
 |- GalleryError           a gallery cannot be opened, read or written
    |- WrongEncoderError   the gallery belongs to another encoder; names the command that mends it
@@ -22,6 +23,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DatasetError",
+    "DetectorError",
     "GalleryError",
     "NameTakenError",
     "NoUsableTrackError",
@@ -44,6 +46,10 @@ class SkeletonFileError(UserError):
 
 class PoseModelError(UserError):
     """The pose model cannot be reached, or its checksum is wrong."""
+
+
+class DetectorError(UserError):
+    """The user's person detector cannot be read, is no YOLOX model, or cannot be run."""
 
 
 class NoUsableTrackError(UserError):
