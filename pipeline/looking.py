@@ -3,8 +3,7 @@
 Proposals come from what moves before a fixed camera and from overlapping tiles of the frame at several scales, or from
 a person detector where the user has one. A look costs about as much as following one person for one frame, so looks are
 paid for: each frame earns a share of a look for everybody who is followed, a look that finds nobody spends one, and one
-that finds somebody is free. So one person alone is followed as fast as if nobody were looked for, and in a crowd there
-are many looks.
+that finds somebody is free. So one person followed costs a look in twenty frames, and in a crowd there are many looks.
 """
 
 from collections.abc import Callable, Iterator, Sequence

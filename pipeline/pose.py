@@ -272,10 +272,10 @@ class MediaPipePose(FollowingPose):
     def __init__(
         self, settings: PoseSettings | None = None, model_path: Path | None = None, progress: Progress = silent
     ) -> None:
+        settings = settings or PoseSettings()
+        detector = PersonDetector(settings.detector) if settings.detector else None
         # MediaPipe takes a second to load, which skeletons read from a file and scripted pose sources do without.
         from pipeline.landmarker import Landmarker
 
-        settings = settings or PoseSettings()
         model = model_path or resolve_model(settings.model, progress=progress)
-        detector = PersonDetector(settings.detector) if settings.detector else None
         super().__init__(settings, lambda: Landmarker(model, settings.min_confidence), detector)
