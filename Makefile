@@ -33,7 +33,8 @@ test: lint
 	$(BIN)/python -m pytest
 
 test-long: install
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long -s
+	$(BIN)/python -m pytest --hypothesis-profile=long tests/pipeline/test_hostile_*.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -81,7 +81,7 @@ class Call:
         """The gallery, whatever encoder it belongs to; needs no model."""
         from pipeline.gallery import Gallery
 
-        return Gallery.open(self.place, create=False)
+        return Gallery.open(self.place, create=False, log=self.settings.gallery.log)
 
     @property
     def place(self) -> Path:

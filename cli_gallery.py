@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli_call import Call, command
-from cli_terminal import DONE, NOTHING_DONE, complain, grid
+from cli_terminal import DONE, NOTHING_DONE, SOME_FAILED, complain, grid
 
 people = typer.Typer(no_args_is_help=True, help="Look after the gallery: who is enrolled, with what.")
 models = typer.Typer(no_args_is_help=True, help="Look after the pose model: fetch it, list it, check it.")
@@ -73,7 +73,7 @@ def gallery_merge(call: Call, name: Name, into: Annotated[str, typer.Argument(he
 def gallery_forget(
     call: Call, name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 ) -> int:
-    """Delete a person, with every template and skeleton; the file keeps no trace.
+    """Delete a person, with every template and skeleton; the file keeps no trace, and its backups are removed.
 
     Example: `reid gallery forget Anna`
     """
@@ -82,19 +82,20 @@ def gallery_forget(
         if not yes and not _confirm(f"Delete {name} with {_templates(count)} for good?"):
             complain(f"{name} was not forgotten")
             return NOTHING_DONE
-        count = gallery.forget(name)
-    call.terminal.answer(f"{name} is forgotten, with {_templates(count)}", {"forgotten": name, "templates": count})
+        gone = gallery.forget(name)
+    text = f"{name} is forgotten, with {_templates(gone.templates)}; the log knows of person {gone.person}"
+    call.terminal.answer(text, {"forgotten": name, "templates": gone.templates, "person": gone.person})
     return DONE
 
 
 @command(people, "export")
 def gallery_export(call: Call, out: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
-    """Write the whole gallery to one portable file.
+    """Write the whole gallery to one portable file; as arrays for other programs where its name ends in .npz.
 
     Example: `reid gallery export people.reid`
     """
     with call.manage_gallery() as gallery:
-        gallery.export(out)
+        gallery.export(out, call.terminal.progress)
     call.terminal.answer(f"wrote {out}", {"exported": str(out)})
 
 
@@ -106,7 +107,7 @@ def gallery_import(call: Call, file: Annotated[Path, typer.Argument(help="A file
     """
     from pipeline.gallery import Gallery
 
-    with Gallery.open_for_import(call.place, file) as gallery:
+    with Gallery.open_for_import(call.place, file, call.settings.gallery.log) as gallery:
         found = gallery.import_(file, call.terminal.progress)
     names = ", ".join(found.people) or "nobody"
     text = f"{_templates(found.templates)} of {names} added, {len(found.skipped)} clips were held already"
@@ -132,6 +133,77 @@ def gallery_stats(call: Call) -> None:
         ("format", found.format),
     ]
     call.terminal.answer(grid(found.path, ("", ""), rows), asdict(found))
+
+
+@command(people, "log")
+def gallery_log(
+    call: Call, last: Annotated[int | None, typer.Option(min=1, help="Entries shown.", show_default=False)] = None
+) -> None:
+    """Show the audit log: what was done, when, to whom, from which file. Off with `--set gallery.log=false`.
+
+    Example: `reid gallery log --last 20`
+    """
+    with call.manage_gallery() as gallery:
+        found = gallery.log(last)
+    rows = [(e.at, e.event, e.name or ("" if e.person is None else f"person {e.person}"), e.file or "") for e in found]
+    table = grid(str(call.place), ("when (UTC)", "what", "who", "file"), rows)
+    call.terminal.answer(table, [asdict(entry) for entry in found])
+
+
+@command(people, "check")
+def gallery_check(
+    call: Call,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Save what can be read into a new file in its place.")
+    ] = False,
+) -> int:
+    """Look at every value of the gallery; exit code 0: sound, 1: damaged, 2: cannot be looked at or mended.
+
+    With --repair a damaged gallery is backed up, then mended: 0: nothing was lost, 1: something was.
+
+    Example: `reid gallery check --repair`
+    """
+    from pipeline import checking, renewing
+
+    found = checking.check(call.place, call.terminal.progress)
+    document = {"sound": not found.problems, **asdict(found)}
+    if not repair or not found.problems:
+        rows = [("state", "damaged" if found.problems else "sound")]
+        rows += [(what, str(getattr(found, what))) for what in ("people", "clips", "templates", "format", "encrypted")]
+        rows += [("problem", problem) for problem in found.problems]
+        rows += [("backup", backup) for backup in found.backups]
+        call.terminal.answer(grid(found.path, ("", ""), rows), document)
+        return SOME_FAILED if found.problems else DONE
+    mended = renewing.repair(call.place, call.terminal.progress)
+    rows = [("state", "mended"), ("damaged file", mended.backup)]
+    rows += [(what, str(getattr(mended, what))) for what in ("people", "clips", "templates")]
+    rows += [("lost", lost) for lost in mended.lost or ("nothing",)]
+    call.terminal.answer(grid(mended.path, ("", ""), rows), {**document, "repair": asdict(mended)})
+    return SOME_FAILED if mended.lost else DONE
+
+
+@command(people, "encrypt")
+def gallery_encrypt(call: Call) -> None:
+    """Encrypt the gallery with the key in REID_GALLERY_KEY or in the file that REID_GALLERY_KEY_FILE names.
+
+    Example: `reid gallery encrypt`, after `openssl rand -hex 32 > reid.key; export REID_GALLERY_KEY_FILE=reid.key`
+    """
+    from pipeline.renewing import encrypt
+
+    encrypt(call.place, call.terminal.progress)
+    call.terminal.answer(f"{call.place} is encrypted now", {"gallery": str(call.place), "encrypted": True})
+
+
+@command(people, "decrypt")
+def gallery_decrypt(call: Call) -> None:
+    """Take the gallery's encryption away; needs its key.
+
+    Example: `reid gallery decrypt`
+    """
+    from pipeline.renewing import decrypt
+
+    decrypt(call.place, call.terminal.progress)
+    call.terminal.answer(f"{call.place} is not encrypted now", {"gallery": str(call.place), "encrypted": False})
 
 
 @command(people, "reindex")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from pipeline import keeping
+from pipeline import audit, keeping
 from pipeline.database import Database, Row
 from pipeline.errors import AlreadyEnrolledError, NameTakenError, WrongEncoderError
 from pipeline.names import clip_label, person_name
@@ -51,6 +51,9 @@ def add_clip(
                 keeping.add_template(database, person, clip, place, row)
         people = {name: person for (name, _, _), (person, *_) in zip(named, ready, strict=True)}
         thinned = {name: keeping.thin(database, person, most) for name, person in people.items()}
+        whom = [(person, source.clip) for (person, *_), (*_, source) in zip(ready, named, strict=True)]
+        for person, label in dict.fromkeys(whom):
+            audit.record(database, "enrolled", [person], label)
         if any(dropped for _, dropped in thinned.values()):
             keeping.drop_unused(database)
     return Added(

@@ -27,7 +27,7 @@ from pipeline.errors import (
 from pipeline.gallery import Gallery
 from pipeline.ledger import Ledger
 from pipeline.names import printable
-from pipeline.pool import Done, run_tasks, usable_cores
+from pipeline.pool import Alive, Done, run_tasks, usable_cores
 from pipeline.probes import Reader, Reading, own_embedder
 from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
@@ -36,8 +36,8 @@ from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
 
 Mode = Literal["search", "enroll"]
-Read = Callable[[str], tuple[float, Reading]]
-"""A clip's path -> the seconds it took, and what is in it."""
+Read = Callable[[str, Alive], tuple[float, Reading]]
+"""A clip's path, and what to call while it gets on -> the seconds it took, and what is in it."""
 
 SUMMARY = "summary.json"
 FATAL = (CheckpointError, ConfigError, PoseModelError)
@@ -105,10 +105,12 @@ def batch(
 ) -> BatchResult:
     """Search or enrol every clip and file of skeletons below `folder`, writing `out`/results.jsonl and summary.json.
 
-    One row a clip (docs/json.md). A clip that fails has a row that says so, and the run goes on. Run again, clips that
-    are done and unchanged are skipped and failed ones tried again. Enrolled people are named as in `enroll`; who-is-who
-    pictures go to `out`/pictures. workers: processes; default one for every two cores. make_read: called once in every
-    worker for the function that reads a clip there (a module's function; in tests, or for another decoder).
+    One row a clip (docs/json.md). A clip that fails has a row that says so, and the run goes on. A clip fails too whose
+    worker dies or makes no progress for `settings.batch.patience`, and does so again at the second try. Run again,
+    clips that are done and unchanged are skipped and failed ones tried again. Enrolled people are named as in `enroll`;
+    who-is-who pictures go to `out`/pictures. workers: processes; default one for every two cores. make_read: called
+    once in every worker for the function that reads a clip there (a module's function; in tests, or for another
+    decoder).
 
     Raises VideoError (no clip there), GalleryError, ConfigError (a rate that no calibration tells), UserError (`out`
     cannot be written, is in use by another run, or holds a run of another kind).
@@ -147,7 +149,7 @@ def batch(
         progress(mode, resumed + len(rows), len(clips))
         make = partial(make_read or read_clips, settings)
         count = min(workers or max(1, usable_cores() // 2), max(1, len(tasks)))
-        for end in run_tasks(tasks, make, count):
+        for end in run_tasks(tasks, make, count, settings.batch.patience):
             row = run.row(end)
             ledger.add(row)
             rows.append(row)
@@ -167,9 +169,9 @@ def read_clips(settings: Settings) -> Read:
     """What a worker does: one reader, its models loaded once, for all of its clips."""
     reader = Reader(settings)
 
-    def read(source: str) -> tuple[float, Reading]:
+    def read(source: str, alive: Alive) -> tuple[float, Reading]:
         began = time.monotonic()
-        reading = reader.read(source)
+        reading = reader.read(source, lambda what, done, total: alive())
         return time.monotonic() - began, reading
 
     return read
@@ -187,9 +189,10 @@ class _Run:
     embedder: Embedder
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same for a run to go on where another stopped; how fast it runs does not matter."""
+        """What must be the same for a run to go on where another stopped; no row depends on
+        how fast it runs, or on whether it is logged."""
         settings = asdict(self.settings)
-        del settings["encoder"]["device"], settings["encoder"]["batch"]
+        del settings["batch"], settings["encoder"]["device"], settings["encoder"]["batch"], settings["gallery"]["log"]
         return {
             "mode": self.mode,
             "gallery": str(self.gallery.path),

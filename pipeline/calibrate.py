@@ -111,7 +111,8 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
     labels = held.people, held.people, held.clips, held.clips
     similarity = as_in_a_gallery(joined, held.people)
     try:
-        thresholds = Thresholds.fit(similarity, held.people, held.clips, np.random.default_rng(0), kinds=held.kinds)
+        filmed = _as_filmed(similarity, joined, held)
+        thresholds = Thresholds.fit(filmed, held.people, held.clips, np.random.default_rng(0), kinds=held.kinds)
     except DatasetError:  # too few people were held out to tell more
         thresholds = Thresholds.single(min(1.0, float(threshold_at_far(pair_scores(similarity, *labels)[1], FAR))))
     report = {
@@ -128,6 +129,16 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
         },
     }
     return Calibration({name: standards[name] for name in weights}, weights, thresholds.at(FAR), thresholds, report)
+
+
+def _as_filmed(similarity: Array, joined: NDArray[np.float32], held: Described) -> Array:
+    """similarity (N, N), those of one kind of footage compared as in a gallery of that kind alone: so a site's cameras
+    film everybody, and the gallery's centre knows what they have in common."""
+    found = similarity.copy()
+    for kind in [] if held.kinds is None else np.unique(held.kinds):
+        own = held.kinds == kind
+        found[np.ix_(own, own)] = as_in_a_gallery(joined[own], held.people[own])
+    return found
 
 
 def _standards(tracks: Described) -> dict[str, Standard]:

@@ -17,10 +17,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import ConfigError
+from pipeline.names import printable
 from pipeline.settings import Settings
 
 T = TypeVar("T")
 
+LONGEST_NAME = 100  # characters of a setting's name for which a like one is looked for
 MAX_BYTES = 1 << 18  # a configuration is a page of text; anything larger is another file given by mistake
 
 
@@ -47,7 +49,11 @@ def load_config(cls: type[T], path: str | Path | None = None, overrides: Sequenc
     for override in overrides:
         _apply(told, override, known)
     try:
-        return TypeAdapter(cls).validate_json(json.dumps(told, default=str), strict=True)
+        text = json.dumps(told, default=str)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, or too many brackets
+        raise ConfigError(f"{path or '--set'}: a value that no setting can have ({_one_line(error)})") from error
+    try:
+        return TypeAdapter(cls).validate_json(text, strict=True)
     except ValidationError as error:
         key, what = _problem(error)
         raise ConfigError(f"{_place(key, path, overrides)}: {what}") from error
@@ -77,11 +83,14 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = [key.value for key, _ in node.value]
-        twice = {key for key in seen if seen.count(key) > 1}
-        if twice:
-            raise yaml.YAMLError(f"'{min(twice)}' is given twice")
-        return super().construct_mapping(node, deep)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.YAMLError("the name of a setting must be a text")
+            if key.value in seen:
+                raise yaml.YAMLError(f"'{key.value}' is given twice")
+            seen.add(key.value)
+        return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
 
 
 _Loader.add_implicit_resolver(
@@ -118,7 +127,13 @@ def _read(path: Path) -> dict[str, Any]:
 def _one_line(error: BaseException) -> str:
     mark = getattr(error, "problem_mark", None)
     text = getattr(error, "problem", None) or str(error) or type(error).__name__
-    return " ".join(text.split())[:200] + (f" (line {mark.line + 1})" if mark else "")
+    return _short(text, 200) + (f" (line {mark.line + 1})" if mark else "")
+
+
+def _short(text: str, most: int = 60) -> str:
+    """`text` as it may stand in a message: one line, and nothing that a terminal obeys."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def _section(kind: Any) -> type | None:
@@ -141,11 +156,12 @@ def _leaves(cls: type, prefix: str = "") -> dict[str, Any]:
 
 def _unknown(key: str, known: dict[str, Any], where: str) -> ConfigError:
     # Compared whole, and by the last part alone: the right name may stand in the wrong section.
-    likeness = {name: max(_alike(key, name), _alike(key.rpartition(".")[2], name.rpartition(".")[2])) for name in known}
-    nearest = max(likeness, key=lambda name: likeness[name])
+    near = known if len(key) <= LONGEST_NAME else {}
+    likeness = {name: max(_alike(key, name), _alike(key.rpartition(".")[2], name.rpartition(".")[2])) for name in near}
+    nearest = max(likeness, key=lambda name: likeness[name], default="")
     known_here = sorted(name for name in known if "." not in name)
-    hint = f"did you mean '{nearest}'?" if likeness[nearest] >= 0.6 else f"known are {', '.join(known_here)}"
-    return ConfigError(f"{where}: unknown setting '{key}'; {hint}")
+    hint = f"did you mean '{nearest}'?" if likeness.get(nearest, 0) >= 0.6 else f"known are {', '.join(known_here)}"
+    return ConfigError(f"{where}: unknown setting '{_short(key)}'; {hint}")
 
 
 def _alike(a: str, b: str) -> float:
@@ -166,27 +182,27 @@ def _refuse_unknown(cls: type, told: dict[Any, Any], known: dict[str, Any], wher
 
 def _apply(told: dict[str, Any], override: str, known: dict[str, Any]) -> None:
     key, equals, text = override.partition("=")
-    key = key.strip()
+    key, where = key.strip(), f"--set {_short(override)}"
     if not equals:
-        raise ConfigError(f"--set {override}: write it as section.key=value")
+        raise ConfigError(f"{where}: write it as section.key=value")
     if key not in known:
-        raise _unknown(key, known, f"--set {override}")
+        raise _unknown(key, known, where)
     if _section(known[key]):
         inner = next(name for name in known if name.startswith(f"{key}."))
-        raise ConfigError(f"--set {override}: '{key}' is a section; set one of its keys, as in {inner}=…")
+        raise ConfigError(f"{where}: '{key}' is a section; set one of its keys, as in {inner}=…")
     if known[key] in (str, Path):
         value: Any = text
     else:
         try:
             value = _parse(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise ConfigError(f"--set {override}: the value cannot be read: {_one_line(error)}") from error
+            raise ConfigError(f"{where}: the value cannot be read: {_one_line(error)}") from error
     *sections, last = key.split(".")
     into = told
     for name in sections:
         inside = into.setdefault(name, {})
         if not isinstance(inside, dict):
-            raise ConfigError(f"'{name}' must be a section of settings, not {inside!r}")
+            raise ConfigError(f"'{name}' must be a section of settings, not {_short(repr(inside))}")
         into = inside
     into[last] = value
 
@@ -197,10 +213,10 @@ def _problem(error: ValidationError) -> tuple[str, str]:
     key = ".".join(str(part) for part in first["loc"])
     what = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":  # from the dataclass itself, whose message begins with the key
-        what = f"{key + '.' if key else ''}{what}"
+        what = _short(f"{key + '.' if key else ''}{what}", 200)
         return what.split(" ")[0], what
     if first["type"] == "missing":
         return key, f"'{key}' must be given"
-    shown = repr(first["input"])
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"
-    return key, f"{key} cannot be {shown}: {what[:1].lower()}{what[1:]}"
+    if first["type"] == "json_invalid":
+        return key, "a value that no setting can have: too many brackets, or signs that are no text"
+    return key, f"{key} cannot be {_short(repr(first['input']))}: {what[:1].lower()}{what[1:]}"

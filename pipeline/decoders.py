@@ -1,4 +1,7 @@
-"""The two decoders behind `pipeline.video`: PyAV, which knows true timestamps, and OpenCV for what PyAV cannot open.
+"""The two decoders behind `pipeline.video`: PyAV for files and streams, and OpenCV for webcams.
+
+Files come from anyone. Only the containers that hold footage are opened, none that names other files or addresses, and
+nothing but the file itself is read.
 
 Each is an iterator of (rgb (H, W, 3) uint8 upright, seconds from the first frame) with what the container declares.
 A decoder is made and closed by one `Video`; it raises `UnreadableError` with the reason in a few words.
@@ -18,15 +21,15 @@ import numpy as np
 Picture = tuple[np.ndarray, float]
 
 _OPEN_TIMEOUT, _READ_TIMEOUT = 10.0, 20.0  # seconds, of a network source
-_TEXT_ART = {"ansi", "xbin", "bintext", "idf"}  # codecs with which FFmpeg makes a picture of any text file
+_CONTAINERS = (
+    "asf avi av1 dhav dv flv gif h263 h264 hevc ifv ivf m4v matroska mjpeg mov mpeg mpegts mpegtsraw mpegvideo mxf nut"
+    " obu ogg rm vc1 wtv yuv4mpegpipe"
+)  # FFmpeg's names of them
+_MOST_PIXELS = 1 << 26  # of one picture: 8K twice over, and 0.2 GB as RGB
 
 
 class UnreadableError(Exception):
-    """Why a source cannot be decoded, in a few words. other: whether another decoder may still succeed."""
-
-    def __init__(self, reason: str, other: bool = True) -> None:
-        super().__init__(reason)
-        self.other = other
+    """Why a source cannot be decoded, in a few words."""
 
 
 @dataclass(frozen=True)
@@ -56,29 +59,36 @@ def fitted(width: int, height: int, max_side: int) -> tuple[int, int]:
 
 
 class AvDecoder:
-    """A file or URL through PyAV: every container and codec of FFmpeg, with its own timestamps and rotation."""
+    """A file or URL through PyAV: the usual containers and every codec of FFmpeg, with timestamps and rotation."""
 
     def __init__(self, address: str, max_side: int, network: bool) -> None:
         # Silent. Any level would have FFmpeg's threads call into Python, and closing would wait for them for ever.
         av.logging.set_level(None)
-        options = {"rtsp_transport": "tcp"} if network else {"protocol_whitelist": "file"}
+        own = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
+        options = {"rtsp_transport": "tcp"} if network else own
         timeout = (_OPEN_TIMEOUT, _READ_TIMEOUT) if network else None
         # "file:" keeps names such as "concat:x" or "a:b.mp4" from being read as something else than a file.
         where = address if network else f"file:{os.path.abspath(address)}"
         try:
-            self._container: Any = av.open(where, options=options, timeout=timeout)
+            # What is written beside the pictures, such as a title, need not be UTF-8.
+            self._container: Any = av.open(where, options=options, timeout=timeout, metadata_errors="replace")
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise UnreadableError(_reason(error)) from error
         try:
             if not self._container.streams.video:
-                raise UnreadableError("it holds no pictures", other=False)
+                raise UnreadableError("it holds no pictures")
             self._stream = self._container.streams.video[0]
-            if self._stream.codec_context is None or self._stream.codec_context.name in _TEXT_ART:
-                raise UnreadableError("it is not a video", other=False)
+            if self._stream.codec_context is None:
+                raise UnreadableError("its pictures are of an unknown kind")
+            width, height = self._stream.codec_context.width, self._stream.codec_context.height
+            if width * height > _MOST_PIXELS:
+                raise UnreadableError(f"its pictures of {width} x {height} pixels are too large")
         except UnreadableError:
             self._container.close()
             raise
         self._stream.thread_type = "AUTO"
+        # Pictures can also become large later.
+        self._stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
         self._max_side = max_side
         self._network = network
         self.declared = self._read_header()
@@ -112,7 +122,7 @@ class AvDecoder:
     def _frames(self) -> Iterator[Any]:
         """Frames, leaving out packets that are damaged."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._packets():
                 try:
                     yield from packet.decode()
                 except av.error.EOFError:
@@ -123,6 +133,14 @@ class AvDecoder:
             if self._network:
                 raise UnreadableError(_reason(error)) from error
             self.damaged += 1  # the file breaks off inside the container
+
+    def _packets(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield from self._container.demux(self._stream)
+                return
+            except IndexError:  # PyAV, of a packet of a stream that was not there when the file was opened
+                self.damaged += 1
 
     def _upright(self, frame: Any) -> np.ndarray:
         width, height = frame.width, frame.height
@@ -140,44 +158,37 @@ class AvDecoder:
 
 
 class CvDecoder:
-    """A webcam by its index, or a file that PyAV cannot open, through OpenCV."""
+    """A webcam by its index, through OpenCV. Its times are those at which a picture is there."""
 
-    def __init__(self, address: str | int, max_side: int) -> None:
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    damaged = 0
+
+    def __init__(self, camera: int, max_side: int) -> None:
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
-            self._capture = cv2.VideoCapture(address)
+            self._capture = cv2.VideoCapture(camera)
         finally:
             cv2.utils.logging.setLogLevel(level)
         if not self._capture.isOpened():
             self._capture.release()
-            raise UnreadableError("there is no such camera" if isinstance(address, int) else "it is not a video")
-        self._camera = isinstance(address, int)
+            raise UnreadableError("there is no such camera")
         self._max_side = max_side
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        fps = fps if 0.1 <= fps <= 1000 else 0.0
-        frames = 0 if self._camera else max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        self.declared = Declared(fps, frames, frames / fps if fps else 0.0)
-        self.damaged = 0
+        self.declared = Declared(fps if 0.1 <= fps <= 1000 else 0.0, 0, 0.0)
 
     def __iter__(self) -> Iterator[Picture]:
-        step = 1.0 / (self.declared.fps or 25.0)
-        first, last = None, -step
+        first, last = None, 0.0
         while True:
-            stamp = time.monotonic() if self._camera else self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            stamp = time.monotonic()
             fine, bgr = self._capture.read()
             if not fine:
                 return
             first = stamp if first is None else first
-            seconds = stamp - first
-            if seconds <= last:  # containers for which OpenCV knows no times
-                seconds = last + step
-            last = seconds
+            last = max(stamp - first, last + 1e-3)
             size = fitted(bgr.shape[1], bgr.shape[0], self._max_side)
             if size != (bgr.shape[1], bgr.shape[0]):
                 bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-            yield cv2.cvtColor(bgr, cv2.COLOR_GRAY2RGB if bgr.ndim == 2 else cv2.COLOR_BGR2RGB), seconds
+            yield cv2.cvtColor(bgr, cv2.COLOR_GRAY2RGB if bgr.ndim == 2 else cv2.COLOR_BGR2RGB), last
 
     def close(self) -> None:
         self._capture.release()
@@ -186,7 +197,7 @@ class CvDecoder:
 def _reason(error: Exception) -> str:
     if isinstance(error, av.error.ExitError):
         return "it did not answer in time"
-    if isinstance(error, av.error.InvalidDataError):
+    if isinstance(error, av.error.InvalidDataError | av.error.ArgumentError | av.error.EOFError):
         return "it is not a video, or it is damaged"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())

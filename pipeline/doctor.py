@@ -235,7 +235,7 @@ def _gallery(settings: Settings, place: Path) -> Iterator[Check]:
     with Gallery.open(place, create=False) as gallery:
         problems, stats = gallery.check(), gallery.stats()
     if problems:
-        mend = "put it aside, then reid gallery import an export, or enrol again"
+        mend = "reid gallery check --repair"
         yield Check("gallery", BROKEN, f"{place}: {problems[0]}", mend)
     else:
         yield Check("gallery", OK, f"{place}: whole, {stats.people} people, {stats.templates} templates")

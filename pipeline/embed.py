@@ -13,6 +13,7 @@ from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import joint_statistics_of, over_windows, posture_statistics_of
 from smsge.fusion import Standard, fuse
+from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
 
@@ -39,10 +40,8 @@ class TrackEmbedder:
             self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
             told = checkpoint.metadata.get("thresholds")
             self.thresholds = Thresholds.single(self.threshold) if told is None else Thresholds.from_json(told)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{name}: has no usable calibration ({error}); make one with `python -m pipeline.calibrate`"
-            ) from error
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise _no_calibration(name, error) from error
         self.weights = weights
         self.name = f"{name} ({' + '.join(weights)})"
         self.frames = checkpoint.model.config.frames
@@ -51,7 +50,8 @@ class TrackEmbedder:
     def embed(self, sequences: list[SkeletonSequence]) -> NDArray[np.float32]:
         """N skeletons -> (N, D) float32 of unit length.
 
-        Raises ValueError where one is of another layout or frame rate, or has no full window.
+        Raises ValueError where one is of another layout or frame rate, or has no full window; CheckpointError where
+        the encoder's numbers are such that it makes no vector of a track.
         """
         if not sequences:
             return np.zeros((0, self.dim), np.float32)
@@ -62,7 +62,11 @@ class TrackEmbedder:
                 raise ValueError(f"{have}, {layout} at {self.fps:g} are needed")
             if not len(sequence.windows(self.frames, self.frames)):
                 raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
-        return self.join(self.describe(sequences))
+        with np.errstate(all="ignore"):  # what is no number is refused as such
+            vectors = self.join(self.describe(sequences))
+        if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3).all():  # nor is it where it is no number
+            raise CheckpointError(f"{self.name}: makes no unit vector of a track; get the encoder again")
+        return vectors
 
     def describe(self, sequences: Sequence[SkeletonSequence]) -> dict[str, NDArray[np.floating]]:
         """The raw descriptors of N tracks, {part: (N, D_part)}; see `describe`."""
@@ -98,7 +102,26 @@ def load_embedder(settings: EncoderSettings | None = None) -> TrackEmbedder:
     """
     settings = settings or EncoderSettings()
     path = find_weights(settings.weights)
-    return TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+    embedder = TrackEmbedder(load_checkpoint(path), path.stem, pick_device(settings.device), settings.batch)
+    _try_out(embedder, path.stem)
+    return embedder
+
+
+def _try_out(embedder: TrackEmbedder, name: str) -> None:
+    """Embed one made-up track, so that a file whose parts do not fit together is told before any footage is read."""
+    generator = np.random.default_rng(0)
+    joints = generator.normal(size=(1, CASIA14.n_joints, 3)) + 0.1 * generator.normal(
+        size=(embedder.frames, CASIA14.n_joints, 3)
+    )
+    try:
+        embedder.embed([SkeletonSequence(joints.astype(np.float32), CASIA14, embedder.fps)])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise _no_calibration(name, error) from error
+
+
+def _no_calibration(name: str, error: Exception) -> CheckpointError:
+    why = " ".join(str(error).split())[:120]
+    return CheckpointError(f"{name}: has no usable calibration ({why}); make one with `python -m pipeline.calibrate`")
 
 
 def find_weights(wanted: str) -> Path:

@@ -7,8 +7,10 @@ because another was reading, is made up for the next time the gallery is opened 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.database import PATIENCE, Database
+from pipeline.connecting import PATIENCE
+from pipeline.database import Database
 from pipeline.errors import GalleryError
+from pipeline.indexing import purge_index
 
 
 @contextmanager
@@ -31,6 +33,7 @@ def finish_erasing(database: Database, patience: float = 0.0) -> bool:
     """Erase what an interrupted or hindered deletion left, waiting `patience` seconds for readers; whether all is."""
     if not database.writable or not list(database.rows("SELECT 1 FROM gallery WHERE erasing = 1")):
         return True
+    purge_index(database)
     if not database.compact(patience):
         return False
     with database.transaction():

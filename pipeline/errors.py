@@ -10,6 +10,7 @@ UserError                 smsge.errors
 |- DetectorError          the user's person detector cannot be read or run
 |- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
 |- GalleryError           a gallery cannot be opened, read or written
+   |- DamagedError        its file cannot be believed; names the command that mends it
    |- WrongEncoderError   the gallery belongs to another encoder; names the command that mends it
    |- UnknownNameError    no such person in the gallery
    |- NameTakenError      somebody of a name that was to be new is there
@@ -22,6 +23,7 @@ __all__ = [
     "AlreadyEnrolledError",
     "CheckpointError",
     "ConfigError",
+    "DamagedError",
     "DatasetError",
     "DetectorError",
     "GalleryError",
@@ -58,6 +60,14 @@ class NoUsableTrackError(UserError):
 
 class GalleryError(UserError):
     """A gallery cannot be opened, read or written."""
+
+
+class DamagedError(GalleryError):
+    """What is in a gallery's file cannot be what was written there. what: where, in few words."""
+
+    def __init__(self, message: str, what: str = "") -> None:
+        super().__init__(message)
+        self.what = what
 
 
 class WrongEncoderError(GalleryError):

@@ -1,32 +1,68 @@
 """A gallery in one portable file, and such a file merged into a gallery.
 
-An export is a gallery itself: one SQLite file, compact, mode 0600, with nothing of what was deleted. A file that comes
-in is believed in nothing: see `Database.open_untrusted`, and every value of every row is checked before it is kept.
+An export is a gallery itself: one SQLite file, compact, mode 0600, with nothing of what was deleted; or, where its name
+ends in .npz, arrays for other programs (`pipeline.gallery_arrays`). A file that comes in is believed in nothing: see
+`Database.open_untrusted`, and every value of every row is checked before it is kept.
 """
 
 import os
 import shlex
-from contextlib import closing, suppress
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
+from pipeline import audit
 from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
+from pipeline.gallery_arrays import ArrayExport, write_arrays
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
-from pipeline.names import clip_label, person_name
+from pipeline.names import LONGEST_NAME, clip_label, person_name, printable
 from pipeline.records import EncoderId, Imported
 from pipeline.rows import VECTORS, content_hash, decode, moment, span, whole
-from pipeline.values import Progress
+from pipeline.values import Progress, silent
+
+_ZIP = b"PK"
 
 
-def export(database: Database, path: Path) -> None:
-    """Write the gallery to `path`, whole or not at all. Raises GalleryError where something is there already."""
+class Export(Protocol):
+    """An exported gallery, of whatever format; nothing of it has been checked but its form."""
+
+    encoder: EncoderId
+    count: int
+
+    def clips(self) -> Iterator[Row]:
+        """(id, content, file, added) of each clip."""
+        ...
+
+    def templates(self) -> Iterator[Row]:
+        """(name, id of the clip, track, starts, ends, added, then the values of `VECTORS`) of each template."""
+        ...
+
+
+def export(database: Database, path: Path, progress: Progress = silent) -> None:
+    """Write the gallery to `path`, whole or not at all. Raises GalleryError where something is there already, and where
+    an encrypted gallery would come out in the clear."""
+    arrays = path.suffix.lower() == ".npz"
+    if arrays and database.key is not None:
+        raise GalleryError(
+            f"{database.path} is encrypted and arrays are not: export it as a gallery, to a name without .npz, or"
+            " decrypt it first"
+        )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists():
             raise FileExistsError
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            database.copy_to(part)
+            if arrays:
+                write_arrays(database, part, progress)
+            else:
+                database.copy_to(part)
+                with closing(Database.open_damaged(part, database.key)) as copy:
+                    audit.leave_out(copy)
             _move_without_replacing(part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -47,10 +83,62 @@ def _move_without_replacing(part: Path, path: Path) -> None:
         part.rename(path)
 
 
+class _GalleryExport:
+    """An `Export` that is a gallery itself."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.encoder = encoder_of(database)[0]
+        ((self.count,),) = database.rows("SELECT count(*) FROM templates")
+
+    def clips(self) -> Iterator[Row]:
+        return self._database.rows("SELECT id, content, file, added FROM clips ORDER BY id")
+
+    def templates(self) -> Iterator[Row]:
+        return self._database.rows(
+            f"SELECT people.name, clip, track, starts, ends, added, {VECTORS}"
+            " FROM templates JOIN people ON people.id = person ORDER BY templates.id"
+        )
+
+
+_UNSOUND_ZIP = (
+    ValueError, KeyError, TypeError, EOFError, OSError, RecursionError, SyntaxError, MemoryError,
+    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError.
+    NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Export]:
+    """The exported file at `path`; GalleryError where it is not sound, also where that is met within the block."""
+    arrays = _is_zip(path)
+    try:
+        if arrays:
+            with closing(ArrayExport(path)) as export:
+                yield export
+        else:
+            with closing(Database.open_untrusted(path)) as database:
+                yield _GalleryExport(database)
+    except _UNSOUND_ZIP as error:
+        if not arrays and not isinstance(error, ValueError):
+            raise  # a fault of ours
+        why = "".join(letter if letter.isprintable() else " " for letter in str(error))[:120] or type(error).__name__
+        raise GalleryError(f"{path} is not a sound export ({why}): nothing was imported") from error
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether a file begins as an .npz does; what cannot be read is not one."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(len(_ZIP)) == _ZIP
+    return False
+
+
 def encoder_of_export(path: Path) -> EncoderId:
     """Whose templates an exported file holds. Raises GalleryError where it is not a sound export."""
-    with closing(Database.open_untrusted(path)) as other:
-        return encoder_of(other)[0]
+    with _opened(path) as other:
+        return _sound_encoder(path, other.encoder)
 
 
 def import_into(database: Database, path: Path, progress: Progress) -> Imported:
@@ -62,29 +150,36 @@ def import_into(database: Database, path: Path, progress: Progress) -> Imported:
     with suppress(OSError):
         if path.samefile(database.path):
             raise GalleryError(f"{path} is the gallery itself: name the file that `reid gallery export` wrote")
-    with closing(Database.open_untrusted(path)) as other, database.transaction():
-        ours, theirs = encoder_of(database)[0], encoder_of(other)[0]
+    with _opened(path) as other, database.transaction():
+        ours, theirs = encoder_of(database)[0], _sound_encoder(path, other.encoder)
         if theirs.fingerprint != ours.fingerprint or theirs.dim != ours.dim:
+            place = shlex.quote(str(path))
+            mend = f"run `reid gallery reindex --gallery {place}` first"
+            if _is_zip(path):
+                mend = f"import it with --gallery {place}.db, then run `reid gallery reindex --gallery {place}.db`"
             raise WrongEncoderError(
-                f"{path} was exported with the encoder {theirs.name}, {database.path} has {ours.name}:"
-                f" run `reid gallery reindex --gallery {shlex.quote(str(path))}` first"
+                f"{path} was exported with the encoder {theirs.name}, {database.path} has {ours.name}: {mend}"
             )
-        try:
-            return _merge(database, other, ours, progress)
-        except ValueError as error:
-            raise GalleryError(f"{path} is not a sound export ({error}): nothing was imported") from error
+        found = _merge(database, other, ours, progress)
+        audit.record(database, "imported", [person_id(database, name) for name in found.people] or [None], path.name)
+        return found
 
 
-def _merge(database: Database, other: Database, encoder: EncoderId, progress: Progress) -> Imported:
+def _sound_encoder(path: Path, encoder: EncoderId) -> EncoderId:
+    try:
+        content_hash(encoder.fingerprint)
+    except ValueError:
+        raise GalleryError(f"{path} is not a sound export (no encoder's fingerprint): nothing was imported") from None
+    if printable(encoder.name[:LONGEST_NAME]) != encoder.name:
+        raise GalleryError(f"{path} is not a sound export (its encoder's name): nothing was imported")
+    return encoder
+
+
+def _merge(database: Database, other: Export, encoder: EncoderId, progress: Progress) -> Imported:
     people: set[str] = set()
     count = 0
     clips, skipped = _new_clips(database, other)
-    ((total,),) = other.rows("SELECT count(*) FROM templates")
-    rows = other.rows(
-        f"SELECT people.name, clip, track, starts, ends, added, {VECTORS}"
-        " FROM templates JOIN people ON people.id = person ORDER BY templates.id"
-    )
-    for done, (name, clip, track, starts, ends, added, *vectors) in enumerate(rows, start=1):
+    for done, (name, clip, track, starts, ends, added, *vectors) in enumerate(other.templates(), start=1):
         if clip in clips:
             person = _name(name)
             place = (whole(track, "track"), *span(starts, ends), moment(added))
@@ -92,15 +187,15 @@ def _merge(database: Database, other: Database, encoder: EncoderId, progress: Pr
             add_template(database, person_id(database, person), clips[clip], place, tuple(vectors))
             people.add(person)
             count += 1
-        progress("importing", done, total)
+        progress("importing", done, other.count)
     return Imported(tuple(sorted(people)), count, tuple(skipped))
 
 
-def _new_clips(database: Database, other: Database) -> tuple[dict[int, int], list[str]]:
+def _new_clips(database: Database, other: Export) -> tuple[dict[int, int], list[str]]:
     """Their clip ids to ours for the clips we do not hold; and the names of those we do."""
     clips: dict[int, int] = {}
     skipped: list[str] = []
-    for row in other.rows("SELECT id, content, file, added FROM clips ORDER BY id"):
+    for row in other.clips():
         theirs, content, file, added = _clip(row)
         if names_of_clip(database, content):
             skipped.append(file)

@@ -33,7 +33,7 @@ def extract(
     with ExitStack() as stack:
         video = stack.enter_context(open_video(source, settings.video))
         info = video.info
-        content = "" if is_stream(source) else content_id(source)
+        content = "" if is_stream(source) else content_id(source, progress)
         if pose is None:
             pose = stack.enter_context(MediaPipePose(settings.pose, progress=progress))
         tracker = Tracker(settings.tracking)

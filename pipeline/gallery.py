@@ -10,12 +10,14 @@ from types import TracebackType
 
 import numpy as np
 
-from pipeline import exchange, keeping, reindexing
+from pipeline import audit, backups, checking, exchange, keeping, reindexing
 from pipeline.adding import Entry, add_clip
 from pipeline.database import Database
 from pipeline.erasing import erasing, finish_erasing
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import log_of
+from pipeline.index_file import index_path
+from pipeline.indexing import purge_index
 from pipeline.names import person_name
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
@@ -23,12 +25,13 @@ from pipeline.records import (
     Candidate,
     ClipSource,
     EncoderId,
+    Forgotten,
     Imported,
+    LogEntry,
     PersonDetail,
     PersonSummary,
     Stats,
 )
-from pipeline.rows import VECTORS, decode
 from pipeline.templates import Embedder, Template
 from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
@@ -38,8 +41,10 @@ __all__ = [
     "Candidate",
     "ClipSource",
     "EncoderId",
+    "Forgotten",
     "Gallery",
     "Imported",
+    "LogEntry",
     "PersonDetail",
     "PersonSummary",
     "Stats",
@@ -63,17 +68,19 @@ class Gallery:
         encoder_name: str = "",
         dim: int = 0,
         create: bool = True,
+        log: bool = True,
         make_index: MakeIndex = faiss_index,
     ) -> "Gallery":
         """Open the gallery at `path`; with `create`, and an encoder to belong to, make it where there is none.
 
         fingerprint: of the encoder in use; None to manage the gallery (list, rename, forget, export …) without one,
-        which can neither add nor search. encoder_name, dim: of that encoder. A gallery that may not be written is
+        which can neither add nor search. encoder_name, dim: of that encoder. log: whether what is done is entered in
+        its audit log. A gallery that may not be written is
         opened for reading, and can be searched.
         Raises WrongEncoderError for the gallery of another encoder, GalleryError for anything else that is wrong.
         """
         encoder = None if fingerprint is None else EncoderId(fingerprint, encoder_name, dim)
-        database = Database.open(Path(path), encoder if create else None)
+        database = Database.open(Path(path), encoder if create else None, log)
         try:
             held, _ = keeping.encoder_of(database)
             if encoder is not None:
@@ -85,12 +92,12 @@ class Gallery:
         return cls(database, fingerprint, make_index)
 
     @classmethod
-    def open_for_import(cls, path: str | Path, exported: str | Path) -> "Gallery":
+    def open_for_import(cls, path: str | Path, exported: str | Path, log: bool = True) -> "Gallery":
         """Open the gallery at `path` for an import; where there is none, make one of the export's encoder."""
         if Path(path).exists():
-            return cls.open(path, create=False)
+            return cls.open(path, create=False, log=log)
         theirs = exchange.encoder_of_export(Path(exported))
-        return cls.open(path, fingerprint=theirs.fingerprint, encoder_name=theirs.name, dim=theirs.dim)
+        return cls.open(path, fingerprint=theirs.fingerprint, encoder_name=theirs.name, dim=theirs.dim, log=log)
 
     @property
     def path(self) -> Path:
@@ -151,7 +158,10 @@ class Gallery:
         nothing is left of; None keeps all.
         Raises AlreadyEnrolledError, NameTakenError, WrongEncoderError, GalleryError; ValueError for unsound templates.
         """
-        return add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
+        added = add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
+        if again or any(added.dropped.values()):
+            purge_index(self._database)
+        return added
 
     def holds(self, content: str) -> list[str]:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
@@ -174,7 +184,7 @@ class Gallery:
             ((clips,),) = self._database.rows("SELECT count(*) FROM clips")
             encoder, format = self.encoder, self._database.format()
             thresholds = keeping.thresholds_of(self._database)
-        files = (self.path, log_of(self.path))
+        files = (self.path, log_of(self.path), index_path(self.path))
         size = sum(file.stat().st_size for file in files if file.exists())
         count = sum(person.templates for person in people)
         calibrated = 0 if thresholds is None else thresholds.people
@@ -182,20 +192,11 @@ class Gallery:
 
     def check(self) -> list[str]:
         """What is wrong with the gallery, each in a few words; empty where every page and every row is sound."""
-        found = self._database.problems()
-        dim = self.encoder.dim
-        for number, *row in self._database.rows(f"SELECT id, {VECTORS} FROM templates ORDER BY id"):
-            try:
-                decode(tuple(row), dim)
-            except ValueError as error:
-                found.append(f"template {number}: {error}")
-        try:
-            keeping.thresholds_of(self._database)
-        except GalleryError as error:
-            found.append(str(error))
-        return found
+        return checking.problems(self._database)
 
-    def search(self, embeddings: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
+    def search(
+        self, embeddings: np.ndarray, top: int, rerank: bool = False, progress: Progress = silent
+    ) -> list[list[Candidate]]:
         """For each probe of `embeddings` (N, D) the `top` people most like it, best first.
 
         A person's similarity is the greatest cosine, about the gallery's centre (`smsge.centring`), over their
@@ -208,16 +209,16 @@ class Gallery:
         probes = np.asarray(embeddings, np.float32)
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
+        norms = np.linalg.norm(probes, axis=-1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms == 0).any():
+            raise ValueError("probes must be finite and not zero")
         with self._database.snapshot():
             encoder, revision = keeping.encoder_of(self._database)
             keeping.require_encoder(self.path, encoder, fingerprint, "another one")
             if probes.ndim != 2 or probes.shape[1] != encoder.dim:
                 raise ValueError(f"probes must be (N, {encoder.dim}), got {probes.shape}")
-            self._ranking.update(encoder, revision)
-        norms = np.linalg.norm(probes, axis=1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
-            raise ValueError("probes must be finite and not zero")
-        return self._ranking.rank(probes / norms, top, rerank)
+            self._ranking.update(encoder, revision, progress)
+            return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""
@@ -232,6 +233,7 @@ class Gallery:
                     " if they are one person, use `reid gallery merge`"
                 )
             self._database.change("UPDATE people SET name = ? WHERE id = ?", (wanted, person))
+            audit.record(self._database, "renamed", [person])
 
     def merge(self, name: str, into: str) -> int:
         """Make two people one: `name` is gone, `into` has the templates of both; how many moved.
@@ -244,23 +246,45 @@ class Gallery:
                 raise GalleryError(f"“{person_name(name)}” cannot be merged with itself: give two names")
             moved = self._database.change("UPDATE templates SET person = ? WHERE person = ?", (other, person))
             keeping.drop_unused(self._database)
+            audit.pass_on(self._database, person, other)
+            audit.record(self._database, "merged", [other])
         return moved
 
-    def forget(self, name: str) -> int:
-        """Delete a person with everything kept of them, down to the bytes in the file; how many templates.
+    def forget(self, name: str) -> Forgotten:
+        """Delete a person with everything kept of them, down to the bytes in the file, and every backup of the gallery.
 
-        Raises UnknownNameError; GalleryError where they are deleted but another process still reads the file, so
-        that old bytes stay in its log: they go the next time the gallery is opened.
+        Raises UnknownNameError; GalleryError where a backup cannot be removed, and nothing is changed then; and where
+        the person is deleted but another process still reads the file, so that old bytes stay in its log: they go the
+        next time the gallery is opened.
         """
         with erasing(self._database):
             person = keeping.known_person(self._database, name)
             count = self._database.change("DELETE FROM templates WHERE person = ?", (person,))
             keeping.drop_unused(self._database)
-        return count
+            audit.clear_of(self._database, person, person_name(name))
+            audit.record(self._database, "forgotten", [person])
+            backups.remove_all(self.path)
+        return Forgotten(person, count)
 
-    def export(self, path: str | Path) -> None:
-        """Write everything to one portable file, mode 0600. Raises GalleryError where it cannot or must not."""
-        exchange.export(self._database, Path(path))
+    def export(self, path: str | Path, progress: Progress = silent) -> None:
+        """Write everything to one portable file, mode 0600: arrays where its name ends in .npz, else a gallery.
+
+        Raises GalleryError where it cannot or must not.
+        """
+        exchange.export(self._database, Path(path), progress)
+        self.record("exported", file=str(path))
+
+    def log(self, last: int | None = None) -> list[LogEntry]:
+        """The `last` entries of the audit log (None: all), oldest first."""
+        with self._database.snapshot():
+            return audit.entries(self._database, last)
+
+    def record(self, event: audit.Event, names: Collection[str] = (), file: str | None = None) -> None:
+        """Enter in the audit log what was done with these people, or with nobody of the gallery where there are none;
+        nothing where the log is switched off or the gallery cannot be written."""
+        if self.writable and self._database.logs:
+            with self._database.transaction():
+                audit.record(self._database, event, keeping.ids_of(self._database, names) or [None], file)
 
     def import_(self, path: str | Path, progress: Progress = silent) -> Imported:
         """Merge the people of a file that `export` wrote, in one transaction; clips held already are skipped.
@@ -280,6 +304,7 @@ class Gallery:
 
     def close(self) -> None:
         """Close the file."""
+        self._ranking.close()
         self._database.close()
 
     def __enter__(self) -> "Gallery":

@@ -3,6 +3,7 @@
 import difflib
 import json
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pipeline.database import Database, Row
 from pipeline.diversity import diverse
 from pipeline.errors import UnknownNameError, WrongEncoderError
 from pipeline.gallery_file import damaged
+from pipeline.migrating import upgrade
 from pipeline.names import person_name
 from pipeline.records import EncoderId, PersonSummary, TemplateInfo
 from pipeline.rows import VECTORS
@@ -55,7 +57,7 @@ def thresholds_of(database: Database) -> Thresholds | None:
 
 def keep_thresholds(database: Database, thresholds: Thresholds) -> None:
     """Keep these as the gallery's own, in place of any others."""
-    database.upgrade()
+    upgrade(database)
     database.change("INSERT OR REPLACE INTO calibration VALUES (1, ?)", (json.dumps(thresholds.json()),))
 
 
@@ -76,6 +78,11 @@ def known_person(database: Database, name: str) -> int:
     raise UnknownNameError(f"nobody in the gallery {database.path} is called “{wanted}”: {hint}")
 
 
+def ids_of(database: Database, names: Collection[str]) -> list[int]:
+    """The ids of those of these people who are in the gallery."""
+    return [int(person) for person, name in database.rows("SELECT id, name FROM people ORDER BY id") if name in names]
+
+
 def person_id(database: Database, name: str) -> int:
     """The id of a person, who is added where there is none of that (checked) name."""
     database.change("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
@@ -92,12 +99,14 @@ def clip_id(database: Database, content: str, file: str, added: str) -> int:
     return int(found)
 
 
-def add_template(database: Database, person: int, clip: int, place: Place, vectors: Row) -> None:
-    """Add one template; `vectors` are the values of `VECTORS`, as `rows.encode` makes them."""
+def add_template(
+    database: Database, person: int, clip: int, place: Place, vectors: Row, number: int | None = None
+) -> None:
+    """Add one template; `vectors` are the values of `VECTORS`, as `rows.encode` makes them; number: None for a new."""
     database.change(
-        f"INSERT INTO templates (person, clip, track, starts, ends, added, {VECTORS})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (person, clip, *place, *vectors),
+        f"INSERT INTO templates (id, person, clip, track, starts, ends, added, {VECTORS})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, person, clip, *place, *vectors),
     )
 
 

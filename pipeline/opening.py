@@ -21,11 +21,13 @@ def open_gallery(
     A context manager. create: make it where there is none. embedder: used instead of loading one.
     Raises GalleryError, WrongEncoderError (it belongs to another encoder), CheckpointError, ConfigError.
     """
-    encoder = embedder or own_embedder(settings or Settings())
+    settings = settings or Settings()
+    encoder = embedder or own_embedder(settings)
     return Gallery.open(
         Path(path) if path is not None else default_gallery(),
         fingerprint=encoder.fingerprint,
         encoder_name=encoder.name,
         dim=encoder.dim,
         create=create,
+        log=settings.gallery.log,
     )

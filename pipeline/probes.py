@@ -116,7 +116,12 @@ class Reader:
         Raises VideoError, SkeletonFileError or PoseModelError. Nobody being there is no error: see `Reading.usable`.
         """
         extraction = load_skeletons(source) if is_skeletons(source) else self._extract(source, progress)
-        return Reading(shown(source), extraction, tuple(self._probe(track) for track in extraction.tracks))
+        probes: list[Probe] = []
+        for track in extraction.tracks:
+            progress("embedding", len(probes), len(extraction.tracks))
+            probes.append(self._probe(track))
+        progress("embedding", len(probes), len(probes))
+        return Reading(shown(source), extraction, tuple(probes))
 
     def _extract(self, source: str, progress: Progress) -> Extraction:
         # Here, because MediaPipe takes seconds to import and skeletons that are there already do not need it.

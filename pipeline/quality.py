@@ -121,9 +121,10 @@ def _refusal(figures: Figures, settings: QualitySettings) -> Refusal | None:
 
 def _score(figures: Figures, settings: QualitySettings) -> float:
     """The geometric mean of five shares, each 1 where more would make nothing better."""
+    low = min(max(settings.min_height, 1.0), 0.99 * FINE_HEIGHT)  # the settings may ask for nothing, or for everything
     shares = (
         figures.visibility / FINE_VISIBILITY,
-        0.3 + 0.7 * np.log(figures.height / settings.min_height) / np.log(FINE_HEIGHT / settings.min_height),
+        0.3 + 0.7 * np.log(max(figures.height, 1.0) / low) / np.log(FINE_HEIGHT / low),
         figures.total / FINE_SECONDS,
         max(figures.steps, 1) / FINE_STEPS,
         figures.seen,

@@ -1,33 +1,53 @@
 """Ranks the people of a gallery against probes: an index over the gallery's templates, kept in step with the file.
 
-The index lives in memory only, so that nothing has to be forgotten from a second place. It holds the templates about
-the gallery's centre (`smsge.centring`), which moves as people come and go and gain templates: then it is built afresh,
-in a large gallery only once more than a share `STALE` of the people have done so.
+The index of a gallery of up to `LARGE` templates is in memory only, so that nothing has to be forgotten from a second
+place. That of a larger one lies beside it (`pipeline.index_file`) and is open at once; beyond `pipeline.indexing.EXACT`
+it lets a search look at a part of the templates.
+
+An index holds the templates about the gallery's centre (`smsge.centring`), which moves as people come and go and gain
+or lose templates. Once more than a share `STALE` of the people have done so it is built afresh: at once where that
+takes no time, else in the background, while the old one, with what is new and without what is gone, answers.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from typing import Protocol
 
 import numpy as np
 
 from pipeline.database import Database
+from pipeline.embeddings import all_embeddings, embeddings
 from pipeline.gallery_file import damaged
+from pipeline.indexing import Builder, build_index, current_index, purge_index
+from pipeline.owners import Owners
 from pipeline.records import Candidate, EncoderId
+from pipeline.values import Progress, silent
 from smsge.centring import centre_of, centred
 
-BATCH = 4096
+LARGE = 20_000
+"""Templates up to which a gallery is read anew whenever it is opened: that takes under a second."""
 
 STALE = 0.01
-"""Share of the people who may come, go or hold more templates before the centre is taken anew."""
+"""Share of the people who may come, go or hold other templates before the centre is taken anew."""
+
+TOO_STALE = 0.05
+"""The same for an index that is found on disk: a command that ends with its answer has no time to build another."""
+
+MANY = 500
+"""People from which on all names are read, not theirs one by one."""
 
 POOL = 100
 """Templates near each probe among which re-ranking looks for neighbours."""
 
 
 class VectorIndex(Protocol):
-    """Finds the vectors with the greatest inner product; any library that can is one new file."""
+    """Finds the vectors with the greatest inner product; any library that can is one new file.
+
+    exact: whether it finds all of them without being asked to be thorough.
+    """
+
+    exact: bool
 
     def __len__(self) -> int: ...
 
@@ -35,8 +55,13 @@ class VectorIndex(Protocol):
         """Add vectors (n, D) float32 under distinct new ids (n,) int64."""
         ...
 
-    def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Inner products (n, k), falling, and ids (n, k) of the `k` <= len(self) nearest of each probe (n, D)."""
+    def remove(self, ids: np.ndarray) -> None:
+        """Remove the vectors that were added under these ids (n,)."""
+        ...
+
+    def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products (n, k), falling, and ids (n, k) of the `k` <= len(self) nearest of each probe (n, D); where it
+        found fewer, the other ids are -1."""
         ...
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
@@ -45,7 +70,7 @@ class VectorIndex(Protocol):
 
 
 MakeIndex = Callable[[int], VectorIndex]
-"""Makes an empty index for vectors of the given size."""
+"""Makes an empty, exact index for vectors of the given size."""
 
 
 def faiss_index(dim: int) -> VectorIndex:
@@ -62,105 +87,198 @@ class Ranking:
         self._database = database
         self._make_index = make_index
         self._index: VectorIndex | None = None
+        self._on_disk = False
         self._seen: tuple[int, int] | None = None
-        self._state: tuple[int, int] | None = None
-        self._person: dict[int, int] = {}
-        self._held: Counter[int] = Counter()
-        self._names: dict[int, str] = {}
+        self._state: tuple[int, EncoderId] | None = None
         self._centre = np.zeros(0, np.float32)
-        self._centred: Counter[int] = Counter()
+        self._centred = Owners.none()
+        self._owners = Owners.none()
+        self._names: dict[int, str] = {}
+        self._builder: Builder | None = None
 
     def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
         """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
 
-        A person's similarity is the greatest cosine, about the gallery's centre, over their templates. Exact: as many
-        templates are asked for as the `top - 1` people with the most could fill, and one more. Call `update` first.
+        Call `update` first, within the same snapshot.
+
+        A person's similarity is the greatest cosine, about the gallery's centre, over their templates. As many
+        templates are asked for as the `top - 1` people with the most could fill, and one more: so all are found by an
+        exact index. One that is not may miss a person, but whom it finds has all templates looked at.
 
         rerank: people come in the order of their least k-reciprocal distance (`smsge.reciprocal`) instead, among all of
         `probes` and the `POOL` templates nearest to each; who has no template there comes after those who have.
         """
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
-        k = 1 + sum(count for _, count in self._held.most_common(top - 1))
+        k = 1 + self._owners.largest(top - 1)
+        k = min(len(self._index), max(k, POOL) if rerank else k)
         probes = centred(probes, self._centre)
-        products, ids = self._index.search(probes, min(len(self._index), max(k, POOL) if rerank else k))
+        products, ids = self._index.search(probes, k)
         distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
-        rows = zip(products.tolist(), ids.tolist(), distances, strict=True)
-        return [self._people(*row, top) for row in rows]
+        ranked = [
+            self._people(self._index, *row, min(top, self._owners.persons), k)
+            for row in zip(probes, products, ids, distances, strict=True)
+        ]
+        self._look_up({person for people, _ in ranked for person in people} - self._names.keys())
+        return [self._candidates(people, similarity) for people, similarity in ranked]
 
-    def _people(self, products: list[float], ids: list[int], distance: dict[int, float], top: int) -> list[Candidate]:
-        """distance: of templates, where they are re-ranked."""
+    def _candidates(self, people: list[int], similarity: list[float]) -> list[Candidate]:
+        held = self._owners.held(np.array(people)).tolist()
+        rows = zip(people, similarity, held, strict=True)
+        return [Candidate(self._names[person], max(-1.0, min(1.0, cosine)), count) for person, cosine, count in rows]
+
+    def _people(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
+                distance: dict[int, float], top: int, k: int) -> tuple[list[int], list[float]]:  # fmt: skip
+        """The first `top` people and their similarities. distance: of templates, where they are re-ranked."""
+        best = self._best(products, ids)
+        if len(best) < top:  # the cells looked into hold the templates of too few people
+            products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
+            best = self._best(products, ids)
+        people = list(best)
+        if distance:
+            apart = self._apart(ids, distance)
+            people.sort(key=lambda person: (apart[person], -best[person]))
+        people = people[:top]
+        if not index.exact:
+            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
+            starts = np.cumsum(self._owners.held(np.array(people)))
+            best = dict(zip(people, np.maximum.reduceat(cosines, np.append(0, starts[:-1])).tolist(), strict=True))
+            if not distance:
+                people.sort(key=lambda person: -best[person])
+        return people, [best[person] for person in people]
+
+    def _best(self, products: np.ndarray, ids: np.ndarray) -> dict[int, float]:
+        """The greatest product of each person found, falling; products fall."""
+        found = np.count_nonzero(ids >= 0)
         best: dict[int, float] = {}
+        for person, product in zip(self._owners.of(ids[:found]).tolist(), products[:found].tolist(), strict=True):
+            best.setdefault(person, product)
+        return best
+
+    def _apart(self, ids: np.ndarray, distance: dict[int, float]) -> dict[int, float]:
+        """The least distance of each person found."""
         apart: dict[int, float] = {}
-        for product, template in zip(products, ids, strict=True):
-            person = self._person[template]
-            best.setdefault(person, max(-1.0, min(1.0, product)))
+        for person, template in zip(self._owners.of(ids).tolist(), ids.tolist(), strict=True):
             apart[person] = min(apart.get(person, math.inf), distance.get(template, math.inf))
-        order = sorted(best, key=lambda person: (apart[person], -best[person], self._names[person]))
-        return [Candidate(self._names[person], best[person], self._held[person]) for person in order[:top]]
+        return apart
+
+    def _look_up(self, people: set[int]) -> None:
+        """Have the names of these people in `_names`. Raises GalleryError where one has none."""
+        if not people:
+            return
+        few = f" WHERE id IN ({', '.join('?' * len(people))})" if len(people) <= MANY else ""
+        rows = self._database.rows(f"SELECT id, name FROM people{few}", [*people] if few else ())
+        self._names.update((int(number), str(name)) for number, name in rows)
+        if not people <= self._names.keys():
+            raise damaged(self._database.path, "templates of nobody")
 
     def _reranked(self, index: VectorIndex, probes: np.ndarray, ids: np.ndarray) -> list[dict[int, float]]:
         """For each probe the distances of the templates with these ids, by id."""
         from smsge.reciprocal import reranked  # here, because SciPy takes a while and few searches need it
 
-        pool = np.unique(ids)
+        pool = np.unique(ids[ids >= 0])
         distances = reranked(probes, index.vectors(pool))
         return [dict(zip(pool.tolist(), row, strict=True)) for row in distances.tolist()]
 
-    def update(self, encoder: EncoderId, revision: int) -> None:
+    def update(self, encoder: EncoderId, revision: int, progress: Progress = silent) -> None:
         """Bring the index in step with the file; call it within a snapshot, with what the gallery's row says there.
 
-        New templates are added. Where some are gone, the gallery was re-embedded or its centre has moved, the index is
-        built afresh.
+        Raises GalleryError where a template is damaged, also one that was met in the background.
         """
+        built = self._built()
         seen = self._database.version()
-        if seen == self._seen:
+        if seen == self._seen and not built:
             return
-        person = {int(row[0]): int(row[1]) for row in self._database.rows("SELECT id, person FROM templates")}
-        state = (revision, encoder.dim)
-        held = Counter(person.values())
-        changed = sum(held[number] != self._centred[number] for number in held.keys() | self._centred.keys())
-        moved = changed > STALE * len(self._centred)
-        stale = self._index is None or state != self._state or moved or not person.keys() >= self._person.keys()
+        owners, state = Owners.read(self._database), (revision, encoder)
+        same = self._index is not None and state == self._state
         self._state = self._seen = None  # until the index is whole again
-        if self._index is None or stale:
-            self._index = self._make_index(encoder.dim)
-            self._centre, self._centred = self._new_centre(person, encoder.dim), held
-            newest = 0
+        self._names.clear()
+        if same:
+            if built:
+                self._open(owners)
+            self._follow(owners, encoder.dim, progress)
         else:
-            newest = max(self._person, default=0)
-        self._add_newer(self._index, newest, encoder.dim)
-        self._person = person
-        self._held = held
-        self._names = {int(row[0]): str(row[1]) for row in self._database.rows("SELECT id, name FROM people")}
-        self._state = state
-        self._seen = seen
+            self._begin(owners, encoder.dim, progress)
+        self._state, self._seen = state, seen
 
-    def _new_centre(self, person: dict[int, int], dim: int) -> np.ndarray:
-        """(D,) of all templates; person: whose each is."""
-        sums = {number: np.zeros(dim) for number in person.values()}
-        for ids, vectors in self._newer(0, dim):
-            for template, vector in zip(ids.tolist(), vectors, strict=True):
-                sums[person[template]] += vector
-        held = Counter(person.values())
-        means = np.array([total / held[number] for number, total in sums.items()]).reshape(-1, dim)
-        return centre_of(means, np.arange(len(means)))
+    def close(self) -> None:
+        """End what goes on in the background."""
+        if self._builder is not None:
+            self._builder.stop()
 
-    def _add_newer(self, index: VectorIndex, newest: int, dim: int) -> None:
-        for ids, vectors in self._newer(newest, dim):
-            index.add(ids, centred(vectors, self._centre))
+    def _built(self) -> bool:
+        """Whether an index that was built in the background is ready. Raises GalleryError where that failed."""
+        if self._builder is None or self._builder.is_alive():
+            return False
+        fault, self._builder = self._builder.fault, None
+        if fault is not None:
+            raise fault
+        return True
 
-    def _newer(self, newest: int, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(n,) ids above `newest` and their (n, D) unit vectors, in portions.
+    def _is_large(self, owners: Owners) -> bool:
+        """Whether the index belongs beside the gallery; that of an encrypted one never does."""
+        return len(owners) > LARGE and self._database.key is None
 
-        Raises GalleryError where one is damaged.
-        """
-        sql = "SELECT id, embedding FROM templates WHERE id > ? ORDER BY id LIMIT ?"
-        while batch := list(self._database.rows(sql, (newest, BATCH))):
-            if any(len(embedding) != 4 * dim for _, embedding in batch):
-                raise damaged(self._database.path, "an embedding of the wrong size")
-            vectors = np.frombuffer(b"".join(embedding for _, embedding in batch), "<f4").reshape(-1, dim)
-            if not np.isfinite(vectors).all():
-                raise damaged(self._database.path, "an embedding that is not finite")
-            yield np.array([template for template, _ in batch], np.int64), vectors.astype(np.float32)
-            newest = int(batch[-1][0])
+    def _begin(self, owners: Owners, dim: int, progress: Progress) -> None:
+        """Make an index where there is none yet."""
+        if self._is_large(owners) and (
+            self._open(owners) or (build_index(self._database.path, progress) and self._open(owners))
+        ):
+            self._change(owners, dim)
+        else:
+            self._build_exact(owners, dim, progress)
+
+    def _follow(self, owners: Owners, dim: int, progress: Progress) -> None:
+        """Bring the index from what it holds to what there is now."""
+        assert self._index is not None
+        stale = owners.changed(self._centred) > STALE * self._centred.persons
+        if not self._is_large(owners) and (stale or owners.lacks(self._owners.ids).any()):
+            self._build_exact(owners, dim, progress)
+            return
+        if (
+            self._is_large(owners)
+            and (stale or not self._on_disk)
+            and self._builder is None
+            and self._database.writable
+        ):
+            self._builder = Builder(self._database.path)
+        self._change(owners, dim)
+
+    def _change(self, owners: Owners, dim: int) -> None:
+        """Take from the index what is gone, add what is new."""
+        assert self._index is not None
+        gone = self._owners.ids[owners.lacks(self._owners.ids)]
+        if len(gone):
+            self._index.remove(gone)
+        for ids, vectors in embeddings(self._database, self._owners.newest, dim):
+            self._index.add(ids, centred(vectors, self._centre))
+        self._owners = owners
+
+    def _build_exact(self, owners: Owners, dim: int, progress: Progress) -> None:
+        vectors = all_embeddings(self._database, len(owners), dim, progress)
+        self._centre = centre_of(vectors, owners.people)
+        self._index = self._make_index(dim)
+        self._index.add(owners.ids, centred(vectors, self._centre))
+        self._owners = self._centred = owners
+        self._on_disk = False
+
+    def _open(self, owners: Owners) -> bool:
+        """Take the index beside the gallery; whether there is one that will do."""
+        from pipeline.index import CellIndex
+
+        file = current_index(self._database)
+        if file is None:
+            return False
+        with closing(file):
+            order = np.argsort(file.ids)
+            whole = Owners(file.ids[order], file.people[order])
+            kept = ~file.erased[order]
+            held = Owners(whole.ids[kept], whole.people[kept])
+            old = owners.ids[owners.ids <= file.origin.newest]
+            if held.lacks(old).any() or owners.changed(whole) > TOO_STALE * whole.persons:
+                return False
+            self._index, self._on_disk = CellIndex(file), True
+        if self._database.writable and owners.lacks(held.ids).any():
+            purge_index(self._database)  # left by a process that was killed before it could
+        self._centre, self._centred, self._owners = file.centre, whole, held
+        return True

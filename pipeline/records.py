@@ -86,7 +86,7 @@ class PersonDetail:
 
 @dataclass(frozen=True)
 class Stats:
-    """A gallery in figures. size: bytes on disk, with the write-ahead log; format: version of the file's layout;
+    """A gallery in figures. size: bytes on disk, with write-ahead log and index; format: version of the file's layout;
     calibrated: on how many people its own thresholds were taken, 0 where it has none."""
 
     path: str
@@ -107,3 +107,51 @@ class Imported:
     people: tuple[str, ...]
     templates: int
     skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """Who was forgotten. person: the number that the audit log still has of them; templates: how many were deleted."""
+
+    person: int
+    templates: int
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One entry of the audit log. at: when, ISO 8601 in UTC. event: what was done. person: number of whom it was done
+    to, None where it was nobody of the gallery; name: theirs, None once they are forgotten. file: the clip or file."""
+
+    at: str
+    event: str
+    person: int | None
+    name: str | None
+    file: str | None
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """The state of a gallery's file. problems: what is wrong, each in a few words. format, people, clips, templates:
+    None where the damage keeps them from being known. backups: those beside it, oldest first."""
+
+    path: str
+    problems: tuple[str, ...]
+    encrypted: bool = False
+    format: int | None = None
+    people: int | None = None
+    clips: int | None = None
+    templates: int | None = None
+    backups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a repair came to. backup: the damaged file, as it was. people, clips, templates: that the gallery now has.
+    lost: what could not be saved, each in a few words."""
+
+    path: str
+    backup: str
+    people: int
+    clips: int
+    templates: int
+    lost: tuple[str, ...]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline import keeping
+from pipeline import audit, backups, keeping
 from pipeline.database import Database
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged
@@ -17,11 +17,12 @@ BATCH = 256
 
 
 def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress) -> int:
-    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many. The
-    gallery's own thresholds, which were of another encoder's similarities, are dropped.
+    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many. A
+    backup is made beside the gallery first. Its own thresholds, of another encoder's similarities, are dropped.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
-    Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors.
+    Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors, and where
+    there is no room for the backup.
     """
     ((total,),) = database.rows("SELECT count(*) FROM templates")
     vectors: dict[int, bytes] = {}
@@ -29,6 +30,7 @@ def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress
         vectors.update(batch)
         progress("re-embedding", min(len(vectors), total), total)
     with database.transaction():
+        backups.make(database, "reindex")
         for batch in _embedded(database, dim, embedder, after=max(vectors, default=0)):
             vectors.update(batch)
         for template, embedding in vectors.items():
@@ -39,6 +41,7 @@ def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress
             "UPDATE gallery SET fingerprint = ?, encoder = ?, dim = ?, revision = revision + 1",
             (embedder.fingerprint, embedder.name, embedder.dim),
         )
+        audit.record(database, "reindexed")
         ((count,),) = database.rows("SELECT count(*) FROM templates")
     progress("re-embedding", count, count)
     return int(count)

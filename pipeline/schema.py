@@ -1,7 +1,7 @@
 """How a gallery's SQLite file is laid out, and how a file is known to be laid out so.
 
-A gallery of an older version is read as it is, and made one of the present version only by the change that needs that:
-a search must never rewrite the file it reads. One of a newer version is refused.
+A gallery of an older version is read as it is, and made one of the present version by the first change that needs that,
+with a backup before it (`pipeline.migrating`). One of a newer version is refused.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 APPLICATION_ID = 0x52654964
 """`PRAGMA application_id`: "ReId" in ASCII; tells a gallery from any other application's SQLite file."""
 
-VERSION = 2
+VERSION = 3
 """`PRAGMA user_version`: raised whenever a program of the version before could not read the file as it is."""
 
 # AUTOINCREMENT: ids are never used twice, so a template that an index holds is either still that template or gone.
@@ -57,7 +57,16 @@ _CALIBRATION = """CREATE TABLE calibration (
     thresholds TEXT NOT NULL
 ) STRICT"""
 
-UPGRADES = {1: _FIRST, 2: (_CALIBRATION,)}
+# person is no reference: an entry outlives its person, who is then a number that means nobody.
+_AUDIT = """CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    person INTEGER,
+    file TEXT
+) STRICT"""
+
+UPGRADES = {1: _FIRST, 2: (_CALIBRATION,), 3: (_AUDIT,)}
 """The statements that make a file of each version of one of the version before; of an empty one for the first."""
 
 # What SQLite itself adds to the statements above.

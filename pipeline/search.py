@@ -184,7 +184,7 @@ def search_each(
             progress("searching", number, len(clips))
             try:
                 reading = reader.read(clip.source, progress)
-                yield search_reading(reading, gallery, reader.embedder, settings)
+                yield search_reading(reading, gallery, reader.embedder, settings, progress)
             except (VideoError, SkeletonFileError) as error:
                 if len(clips) == 1:
                     raise
@@ -220,25 +220,32 @@ def refuse_empty(gallery: Gallery) -> None:
         raise GalleryError(f"nobody is enrolled in {gallery.path}: enrol first, as in `reid enroll VIDEO --name NAME`")
 
 
-def search_reading(reading: Reading, gallery: Gallery, embedder: Embedder, settings: Settings) -> SearchResult:
-    """The answer for one clip that has been read; what `search_each` does once for every clip."""
+def search_reading(
+    reading: Reading, gallery: Gallery, embedder: Embedder, settings: Settings, progress: Progress = silent
+) -> SearchResult:
+    """The answer for one clip that has been read; what `search_each` does once for every clip.
+
+    progress: of reading or building the index of a large gallery, where that is needed.
+    """
     thresholds = thresholds_in_use(gallery, embedder)
     usable = reading.usable
     ranked: dict[int, tuple[Ranked, ...]] = {}
     if usable:
         vectors = np.stack([probe.template.embedding for probe in usable if probe.template is not None])
-        answers = gallery.search(vectors, settings.search.top, settings.search.rerank)
+        answers = gallery.search(vectors, settings.search.top, settings.search.rerank, progress)
         for probe, found in zip(usable, answers, strict=True):
             ranked[probe.track.id] = tuple(
                 Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                 for rank, candidate in enumerate(found, 1)
             )
+    tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes)
+    gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
     extraction = reading.extraction
     return SearchResult(
         reading.source,
         embedder.name,
         threshold_for(settings, thresholds),
-        tracks=tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes),
+        tracks=tracks,
         note=None if usable else f"no usable track: {reading.nobody()}",
         warnings=extraction.warnings,
         extraction=extraction,

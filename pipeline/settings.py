@@ -95,15 +95,17 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         _within(self, batch=(1, 65536))
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+        if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", self.device):
             raise ValueError(f"device must be auto, cpu, cuda or cuda:N, not {self.device!r}")
 
 
 @dataclass(frozen=True)
 class GallerySettings:
-    """What is kept of a person. max_templates: of more, an enrolment keeps the most diverse."""
+    """What is kept. max_templates: of a person; of more, an enrolment keeps the most diverse. log: whether what is done
+    is entered in the gallery's audit log (`pipeline.audit`)."""
 
     max_templates: int = 16
+    log: bool = True
 
     def __post_init__(self) -> None:
         _within(self, max_templates=(1, 10000))
@@ -125,6 +127,17 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
+class BatchSettings:
+    """How a folder is worked through. patience: seconds without progress (a few more frames, a person embedded), after
+    which the process that reads a clip is killed; how long a clip takes as a whole is not limited."""
+
+    patience: float = 300.0
+
+    def __post_init__(self) -> None:
+        _within(self, patience=(1, 86400))
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of it; a section an idea."""
 
@@ -136,3 +149,4 @@ class Settings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     gallery: GallerySettings = field(default_factory=GallerySettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)

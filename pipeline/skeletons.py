@@ -11,10 +11,13 @@ headers before anything is unpacked, and every number afterwards.
 
 import json
 import os
+import tokenize
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -110,10 +113,11 @@ def load_skeletons(path: str | Path) -> Extraction:
         raise SkeletonFileError(f"{path}: no such file") from error
     except OSError as error:
         raise SkeletonFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError.
+    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError; NumPy
+    # reads a header as it would a program's text.
     except (
-        ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError,
-        zipfile.BadZipFile, zlib.error,
+        ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
+        TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise SkeletonFileError(
@@ -127,9 +131,14 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"'{name}' is packed in an unknown way")
     with archive.open(member) as file:
-        major, _ = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = header(file)
+        # The header of a later version may be gigabytes long.
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"'{name}' is of an unknown version")
+        try:
+            with warnings.catch_warnings(action="error"):
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        except (SyntaxError, tokenize.TokenError, Warning) as error:
+            raise ValueError(f"'{name}' has no sound header") from error
         if name == "meta":
             if shape != () or dtype.kind != "U" or dtype.itemsize > 4 * MAX_META:
                 raise ValueError("'meta' is not a text of fair size")
@@ -198,9 +207,11 @@ def _extraction(arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> Extracti
     counts = (width, height, told.frames)
     if not all(isinstance(text, str) for text in texts) or not all(type(count) is int for count in counts):
         raise ValueError("its description has values of the wrong type")
-    if not (0 < width <= 1 << 16 and 0 < height <= 1 << 16 and told.frames >= 0):
+    if not (0 < width <= 1 << 16 and 0 < height <= 1 << 16 and 0 <= told.frames <= 1e12):
         raise ValueError("its picture size or frame count cannot be")
-    if not (0 <= float(told.fps) <= 1e5 and 0 <= float(told.duration) <= 1e9):
+    if not all(type(number) in (int, float) for number in (told.fps, told.duration)):
+        raise ValueError("its frame rate or duration is no number")
+    if not (0 <= told.fps <= 1e5 and 0 <= told.duration <= 1e9):
         raise ValueError("its frame rate or duration cannot be")
     if told.content and (len(told.content) != 64 or not set(told.content) <= set("0123456789abcdef")):
         raise ValueError("its content is not a sha256")

@@ -115,12 +115,15 @@ class Thresholds:
                 scores[held] = found
         pairs = min(max(map(len, found)) for found in scores.values())
         rates = _supported(pairs)
-        table = [[max(threshold_at_far(own, rate) for own in found if rate * len(own) >= FEWEST) for rate in rates]
-                 for found in scores.values()]  # fmt: skip
+        told = {held: np.array([[_told(own, rate) for rate in rates] for own in found])
+                for held, found in scores.items()}  # fmt: skip
+        # What more templates ask for is known of the kinds in which people have so many tracks, and holds for all.
+        strictest = np.nanmax(told[1], axis=0)
+        table = [strictest + np.nanmax(rows - told[1], axis=0) for rows in told.values()]
         # People who have eight tracks are others than those who have one, and a kind that can tell a small rate may not
         # be the strictest: chance must make no row, and no smaller rate, lower.
-        told = np.clip(np.ceil(_FINE * np.array(table)) / _FINE, -1, 1)
-        rising = np.maximum.accumulate(np.maximum.accumulate(told, axis=0), axis=1)
+        whole = np.clip(np.ceil(_FINE * np.array(table)) / _FINE, -1, 1)
+        rising = np.maximum.accumulate(np.maximum.accumulate(whole, axis=0), axis=1)
         genuine = np.sort(pair_scores(similarity, names, names, where, where)[0])
         rejects = [
             (rate, math.floor(_FINE * genuine[math.floor(rate * len(genuine))]) / _FINE)
@@ -219,6 +222,11 @@ def _draws(tracks: NDArray[np.int64], held: int, generator: np.random.Generator)
     elif held < len(circle):
         for start in range(len(circle)):
             yield np.roll(circle, -start)[:held]
+
+
+def _told(scores: Array, rate: float) -> float:
+    """The threshold that a share `rate` of the scores reaches; nan where they are too few to tell."""
+    return threshold_at_far(scores, rate) if rate * len(scores) >= FEWEST else math.nan
 
 
 def _supported(comparisons: int) -> tuple[float, ...]:

@@ -1,18 +1,21 @@
 """Footage -> Frames: files, webcams and network streams, decoded ahead in a thread, never more than a few at a time."""
 
 import hashlib
+import os
 import queue
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 
 from pipeline.decoders import AvDecoder, CvDecoder, Decoder, Picture, UnreadableError
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
-from pipeline.values import Frame
+from pipeline.values import Frame, Progress, silent
 
 _CONTAINERS = (
     "3gp 3g2 asf avi dv f4v flv gif h264 h265 hevc m2ts m4v mjpeg mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv y4m"
@@ -21,6 +24,7 @@ SUFFIXES = frozenset(f".{suffix}" for suffix in [*_CONTAINERS.split(), "npz"])
 """What `find_clips` takes for a clip; .npz is a clip's extracted skeletons."""
 
 _AHEAD = 4  # frames decoded before they are asked for
+_GRACE = 3.0  # seconds that a decoder may take to stop
 _LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "srt", "mms"}
 _NETWORK = _LIVE | {"http", "https", "tcp"}
 
@@ -76,13 +80,17 @@ def find_clips(folder: str | Path) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
-def content_id(path: str | Path) -> str:
+def content_id(path: str | Path, progress: Progress = silent) -> str:
     """The sha256 of a file's bytes, in hex: the same clip under any name."""
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+                progress("reading the file", file.tell(), os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise VideoError(f"{path} cannot be read ({error.strerror}): give a video file") from error
+    return digest.hexdigest()
 
 
 def open_video(source: str | Path, settings: VideoSettings | None = None) -> "Video":
@@ -96,8 +104,9 @@ def open_video(source: str | Path, settings: VideoSettings | None = None) -> "Vi
 class Video:
     """Open footage, a context manager and an iterator of `Frame`s; each frame is given once.
 
-    A thread decodes a few frames ahead, so that decoding and what the caller does overlap; a live source that comes
-    faster than its frames are taken loses the oldest. `warnings` is complete when the last frame has been taken.
+    A thread opens the source and decodes a few frames ahead, so that decoding and what the caller does overlap, and
+    Ctrl-C is obeyed even where a video library hangs. A live source that comes faster than its frames are taken loses
+    the oldest. `warnings` is complete when the last frame has been taken.
     """
 
     def __init__(self, source: str, settings: VideoSettings) -> None:
@@ -105,23 +114,26 @@ class Video:
         self._name = shown(source)
         self._max_seconds = settings.max_seconds
         self._live = is_stream(source) and _scheme(source) not in {"http", "https"}
-        self._decoder = _open_decoder(source, settings.max_side)
-        self._pictures = iter(self._decoder)
-        try:
-            self._first: Picture = next(self._pictures)
-        except StopIteration:
-            self._decoder.close()
-            raise VideoError(f"{self._name}: no picture could be decoded: the file is damaged or empty") from None
-        except UnreadableError as error:
-            self._decoder.close()
-            raise VideoError(f"{self._name} cannot be decoded: {error}") from error
-        height, width = self._first[0].shape[:2]
-        declared = self._decoder.declared
-        self.info = VideoInfo(self._name, width, height, declared.fps, declared.frames, declared.duration)
         self._queue: queue.Queue[Picture | BaseException | None] = queue.Queue(_AHEAD)
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._closed = False
+        self._given = False
+        self._thread = threading.Thread(target=self._decode, args=(source, settings), name="decode", daemon=True)
+        self._thread.start()
+        try:
+            first = self._queue.get()
+        except KeyboardInterrupt:
+            self.close()
+            raise
+        if first is None:
+            raise VideoError(f"{self._name}: no picture could be decoded: the file is damaged or empty")
+        if isinstance(first, UnreadableError):
+            raise VideoError(f"{self._name} cannot be decoded: {first}") from first
+        if isinstance(first, BaseException):
+            raise first
+        self._first = first
+        height, width = first[0].shape[:2]
+        declared = self._decoder.declared
+        self.info = VideoInfo(self._name, width, height, declared.fps, declared.frames, declared.duration)
 
     def __enter__(self) -> "Video":
         return self
@@ -132,13 +144,13 @@ class Video:
         self.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        if self._thread is not None or self._closed:
+        if self._given or self._stop.is_set():
             raise VideoError(f"{self._name} has been read already: open it again")
-        self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
-        self._thread.start()
+        self._given = True
         count, time, cut = 0, 0.0, False
+        item: Picture | BaseException | None = self._first
         try:
-            while (item := self._queue.get()) is not None:
+            while item is not None:
                 if isinstance(item, UnreadableError):
                     self.warnings.append(f"{self._name}: broke off after {count} frames: {item}")
                     break
@@ -150,37 +162,32 @@ class Video:
                     break
                 yield Frame(rgb=rgb, time=time, index=count)
                 count += 1
+                item = self._queue.get()
             else:
                 self._check_whole(count, time)
         finally:
             self.close()
 
     def close(self) -> None:
-        """Stop decoding and release the source; safe to call twice."""
-        if self._closed:
-            return
-        self._closed = True
+        """Stop decoding and release the source; safe to call twice. A decoder that hangs is left behind."""
         self._stop.set()
-        if self._thread is None:
-            self._decoder.close()
-            return
-        while self._thread.is_alive():
+        deadline = monotonic() + _GRACE
+        while self._thread.is_alive() and monotonic() < deadline:
             _drain(self._queue)
             self._thread.join(0.05)
 
-    def _decode(self) -> None:
+    def _decode(self, source: str, settings: VideoSettings) -> None:
         """The thread: everything that comes goes into the queue, then None; an error goes in as itself."""
         end: BaseException | None = None
         try:
-            self._put(self._first)
-            for picture in self._pictures:
-                if self._stop.is_set():
-                    return
-                self._put(picture)
+            with closing(_open_decoder(source, settings.max_side)) as self._decoder:
+                for picture in self._decoder:
+                    if self._stop.is_set():
+                        return
+                    self._put(picture)
         except BaseException as error:
             end = error
         finally:
-            self._decoder.close()
             self._put(end)
 
     def _put(self, item: Picture | BaseException | None) -> None:
@@ -233,11 +240,6 @@ def _open_decoder(source: str, max_side: int) -> Decoder:
     try:
         return AvDecoder(source, max_side, network=False)
     except UnreadableError as error:
-        try:
-            if error.other:
-                return CvDecoder(source, max_side)
-        except UnreadableError:
-            pass  # the first decoder's reason is the better one
         raise VideoError(f"{source} cannot be opened: {error}: give a video file") from error
 
 

@@ -28,6 +28,7 @@ FINGERPRINTED = ("canonical", "normalize", "fps", "form", "weights", "head")
 before that, the frame rate, the skeletons' form, how descriptors are mixed, the head on the encoder."""
 
 _MODEL, _EXTRA = "encoder.", "extra."
+_PLAIN = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path}: damaged, or not a safetensors file; get the encoder again") from error
     config, metadata = _read_header(path, header)
+    _require_plain(path, tensors)
     _require_finite(path, tensors)
+    _require_room(path, config, tensors)
     tensors = _widened(tensors)
     with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away: loading must not move the seed
         model = SMSGE(config)
@@ -130,9 +133,23 @@ def _read_header(path: Path, header: Mapping[str, str]) -> tuple[EncoderConfig, 
         config = EncoderConfig(**{**settings, "scales": tuple(settings["scales"])})
         if not isinstance(metadata, dict):
             raise TypeError("metadata is not an object")
-    except (KeyError, ValueError, TypeError, ConfigError) as error:
-        raise CheckpointError(f"{path}: its header cannot be used ({error}); get the encoder again") from error
+    except (KeyError, ValueError, TypeError, RecursionError, ConfigError) as error:
+        why = " ".join(str(error).split())[:120]
+        raise CheckpointError(f"{path}: its header cannot be used ({why}); get the encoder again") from error
     return config, metadata
+
+
+def _require_plain(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.dtype not in _PLAIN:
+            raise CheckpointError(f"{path}: tensor {name} is of {value.dtype}, which no encoder has; get it again")
+
+
+def _require_room(path: Path, config: EncoderConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse a config for which far more numbers would be laid out in memory than the file holds."""
+    least = len(config.scales) * (4 * config.hidden**2 + config.heads * config.width**2)
+    if least > sum(value.numel() for value in tensors.values()):
+        raise CheckpointError(f"{path}: its config is that of a larger encoder; get the encoder again")
 
 
 def _require_same_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

@@ -17,6 +17,9 @@ FORMS = ("recorded", "metric", "canonical")
 """How a reader hands skeletons on. recorded: as the sensor saw them, in metres. metric: upright and facing +z, in
 metres, for sensors that measure them. canonical: that at unit stature, which is all that one camera can tell."""
 
+MOST_FRAMES, MOST_PEOPLE = 10_000, 1_000_000
+"""Of a clip and of a dataset: more is a mistake, or a file that was made to use up the memory."""
+
 OBJECTIVES = ("reconstruction", "prototypes")
 SUBSEQUENCES = ("sampled", "full")
 TARGETS = ("coarser", "own")
@@ -53,13 +56,15 @@ class EncoderConfig:
             value = getattr(self, key)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError(f"{key}: must be a whole number of at least 1, got {value!r}")
+        if self.frames > MOST_FRAMES:
+            raise ConfigError(f"frames: must be at most {MOST_FRAMES}, got {self.frames}")
         unknown = [name for name in self.scales if name not in SCALES]
         if unknown or not self.scales or len(set(self.scales)) != len(self.scales):
             raise ConfigError(
                 f"scales: must be one or more of {', '.join(SCALES)}, each once, got {list(self.scales)!r}"
             )
-        if not isinstance(self.fusion, int | float) or not 0 <= self.fusion < float("inf"):
-            raise ConfigError(f"fusion: must be a number of at least 0, got {self.fusion!r}")
+        if not isinstance(self.fusion, int | float) or not 0 <= self.fusion <= 1000:
+            raise ConfigError(f"fusion: must be a number from 0 to 1000, got {self.fusion!r}")
         object.__setattr__(self, "scales", tuple(name for name in SCALES if name in self.scales))
 
     @property
@@ -224,5 +229,7 @@ def parse_people(text: str, key: str = "people") -> frozenset[int]:
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
             raise ConfigError(f"{key}: {part!r} is not a person's number or a range such as 1-132")
+        if int(last or first) > MOST_PEOPLE:
+            raise ConfigError(f"{key}: people are numbered up to {MOST_PEOPLE}, not {last or first}")
         numbers.update(range(int(first), int(last or first) + 1))
     return frozenset(numbers)

@@ -52,10 +52,13 @@ def load_head(checkpoint: Checkpoint) -> PrototypeHead | None:
         return None
     tensors = {name.removeprefix(HEAD): t for name, t in checkpoint.tensors.items() if name.startswith(HEAD)}
     try:
+        width = int(checkpoint.metadata["head"]["width"])
+        if not 0 < width <= max((tensor.numel() for tensor in tensors.values()), default=0):
+            raise ValueError("a width that its tensors cannot have")
         with torch.random.fork_rng(devices=[]):  # as for the encoder: loading must not move the seed
-            head = PrototypeHead(checkpoint.model.config.embedding_size, int(checkpoint.metadata["head"]["width"]))
+            head = PrototypeHead(checkpoint.model.config.embedding_size, width)
         head.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise CheckpointError("the encoder's head is damaged or of another version; get the encoder again") from error
     return head.eval()
 

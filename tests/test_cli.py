@@ -350,12 +350,15 @@ def test_looking_after_the_gallery(enrolled: Shell) -> None:
     assert enrolled("gallery", "rename", "Anna", "Änne").exit_code == 0
     assert names(enrolled) == ["Ben", "Änne"]
     assert enrolled("gallery", "export", "out.reid").exit_code == 0
+    assert enrolled("gallery", "export", "out.npz").exit_code == 0
     assert enrolled("gallery", "merge", "Änne", "Ben").exit_code == 0
     assert names(enrolled) == ["Ben"]
-    assert enrolled("gallery", "forget", "Ben", "--yes").exit_code == 0
-    assert names(enrolled) == []
-    imported = json.loads(enrolled("gallery", "import", "out.reid", "--json").stdout)
-    assert sorted(imported["people"]) == ["Ben", "Änne"]
+    for file in ("out.reid", "out.npz"):
+        for left in names(enrolled):
+            assert enrolled("gallery", "forget", left, "--yes").exit_code == 0
+        assert names(enrolled) == []
+        imported = json.loads(enrolled("gallery", "import", file, "--json").stdout)
+        assert sorted(imported["people"]) == ["Ben", "Änne"]
 
 
 def test_forget_asks(enrolled: Shell) -> None:
@@ -422,12 +425,12 @@ def test_synthesize_skeletons(reid: Shell) -> None:
     one_line(reid(*words, "--out", "walkers"), 2, "FILE.npz")
 
 
-def _here(tasks: Any, make: Any, workers: int) -> Iterator[Done[Any, Any]]:
+def _here(tasks: Any, make: Any, workers: int, patience: float) -> Iterator[Done[Any, Any]]:
     """`run_tasks` without processes, which would take seconds to load their models."""
     read = make()
     for task in tasks:
         try:
-            yield Done(task, read(task), None)
+            yield Done(task, read(task, lambda: None), None)
         except UserError as error:
             yield Done(task, None, error)
 
@@ -590,3 +593,56 @@ def test_version() -> None:
     result = CliRunner().invoke(cli.app, ["--version"])
     assert result.exit_code == 0
     assert result.stdout.startswith("reid")
+
+
+def test_checking_and_mending_the_gallery(enrolled: Shell) -> None:
+    found = json.loads(enrolled("gallery", "check", "--json").stdout)
+    assert (found["sound"], found["problems"], found["people"]) == (True, [], 2)
+    assert "sound" in enrolled("gallery", "check", "--repair").stdout
+    whole = enrolled.gallery.read_bytes()
+    enrolled.gallery.write_bytes(whole.replace(b"Anna", b"An\x07a"))
+    result = enrolled("gallery", "check")
+    assert (result.exit_code, "person 1: a name" in result.stdout) == (1, True)
+    result = enrolled("gallery", "check", "--repair", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["sound"], told["repair"]["templates"]) == (1, False, 2)
+    assert names(enrolled) == ["Ben", "recovered-1"]
+    assert Path(told["repair"]["backup"]).exists()
+    enrolled.gallery.write_bytes(whole[:6000])
+    one_line(enrolled("gallery", "list"), 2, "reid gallery check --repair")
+    assert enrolled("gallery", "check").exit_code == 1
+    enrolled.gallery.write_bytes(whole[:100])
+    one_line(enrolled("gallery", "check", "--repair"), 2, "backup")
+
+
+def test_the_audit_log(enrolled: Shell) -> None:
+    later = enrolled.clip("later", ANNA, seconds=3)
+    enrolled("search", later)
+    enrolled("search", later, "--set", "gallery.log=false")
+    told = json.loads(enrolled("gallery", "log", "--json").stdout)
+    assert [(entry["event"], entry["name"], entry["file"]) for entry in told] == [
+        ("enrolled", "Anna", "anna.mp4"),
+        ("enrolled", "Ben", "ben.mp4"),
+        ("searched", "Anna", "later.npz"),
+    ]
+    assert "the log knows of person 1" in enrolled("gallery", "forget", "Anna", "--yes").stdout
+    assert "person 1" in enrolled("gallery", "log", "--last", "1").stdout
+    enrolled("gallery", "forget", "Ben", "--yes", "--set", "gallery.log=false")
+    assert len(json.loads(enrolled("gallery", "log", "--json").stdout)) == 4
+
+
+def test_encryption(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_line(enrolled("gallery", "encrypt"), 2, "no key is set", "REID_GALLERY_KEY_FILE")
+    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
+    one_line(enrolled("gallery", "list"), 2, "is not encrypted")
+    assert enrolled("gallery", "encrypt").exit_code == 0
+    assert names(enrolled) == ["Anna", "Ben"]
+    assert b"Anna" not in enrolled.gallery.read_bytes()
+    monkeypatch.setenv("REID_GALLERY_KEY", "cd" * 32)
+    one_line(enrolled("gallery", "list"), 2, "cannot be decrypted")
+    monkeypatch.delenv("REID_GALLERY_KEY")
+    one_line(enrolled("gallery", "list"), 2, "an encrypted one")
+    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
+    assert enrolled("gallery", "decrypt").exit_code == 0
+    monkeypatch.delenv("REID_GALLERY_KEY")
+    assert names(enrolled) == ["Anna", "Ben"]

@@ -11,6 +11,7 @@ from stick_people import Stick, walk
 
 from pipeline.errors import PoseModelError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.pool import Alive
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
@@ -75,9 +76,11 @@ class ScriptedRead:
     def __init__(self, settings: Settings) -> None:
         self.reader = Reader(settings, embedder=ShoulderEncoder())
 
-    def __call__(self, source: str) -> tuple[float, Reading]:
+    def __call__(self, source: str, alive: Alive) -> tuple[float, Reading]:
         stem = Path(source).stem
-        if stem == "dies":
+        once = Path(source).with_suffix(".once")
+        if stem == "dies" or (stem == "falters" and not once.exists()):
+            once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if stem == "bug":
             raise ZeroDivisionError("what nobody\nforesaw")

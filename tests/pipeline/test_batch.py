@@ -19,7 +19,7 @@ from pipeline.enroll import enroll
 from pipeline.errors import ConfigError, GalleryError, PoseModelError, UserError, VideoError
 from pipeline.ledger import Ledger
 from pipeline.pool import Done
-from pipeline.settings import SearchSettings, Settings
+from pipeline.settings import BatchSettings, SearchSettings, Settings
 from pipeline.thresholds import Thresholds
 
 ROOT = Path(__file__).parents[2]
@@ -31,12 +31,12 @@ def run(folder: Path, out: Path, mode: str = "search", **options: Any) -> BatchR
         return batch(folder, out, gallery=gallery, mode=mode, embedder=ShoulderEncoder(), **options)  # type: ignore[arg-type]
 
 
-def in_this_process(tasks: Iterable[str], make: Any, workers: int) -> Iterator[Done[str, Any]]:
+def in_this_process(tasks: Iterable[str], make: Any, workers: int, patience: float) -> Iterator[Done[str, Any]]:
     """What `run_tasks` does, without the seconds that a process takes to start."""
     read = make()
     for task in tasks:
         try:
-            yield Done(task, read(task), None)
+            yield Done(task, read(task, lambda: None), None)
         except UserError as error:
             yield Done(task, None, error)
 
@@ -70,27 +70,31 @@ def test_search_resume_and_retry(clips: Path, monkeypatch: pytest.MonkeyPatch) -
     out = clips / "out"
     clip(clips / "dies.npz", (WIDE, 0, 3), content="dies")
     clip(clips / "bug.npz", (WIDE, 0, 3), content="bug")
+    clip(clips / "slow.npz", (WIDE, 0, 3), content="slow")
     seen: list[float] = []
-    result = run(clips, out, workers=2, progress=lambda what, done, total: seen.append(done))
-    assert (result.clips, result.done, result.resumed, result.exit_code) == (4, 2, 0, 1)
-    assert seen == [0, 1, 2, 3, 4]
+    hasty = Settings(batch=BatchSettings(patience=3))
+    result = run(clips, out, workers=2, settings=hasty, progress=lambda what, done, total: seen.append(done))
+    assert (result.clips, result.done, result.resumed, result.exit_code) == (5, 2, 0, 1)
+    assert seen == [0, 1, 2, 3, 4, 5]
     table = rows(out)
-    assert sorted(table) == ["a.npz", "bug.npz", "deep/er/b.npz", "dies.npz"]
+    assert sorted(table) == ["a.npz", "bug.npz", "deep/er/b.npz", "dies.npz", "slow.npz"]
+    assert len((out / "results.jsonl").read_text().splitlines()) == 5
     keys = ["clip", "content", "status", "seconds", "error", "encoder", "threshold", "tracks"]
     assert {tuple(row) for row in table.values()} == {tuple(keys)}
     assert (table["a.npz"]["status"], table["a.npz"]["error"], table["a.npz"]["seconds"]) == ("ok", None, 0.25)
     assert table["a.npz"]["tracks"][0]["name"] == "nan"
     assert table["deep/er/b.npz"]["tracks"][0]["decision"] == "unknown"
-    assert "SIGKILL" in table["dies.npz"]["error"]
+    assert "lost twice (SIGKILL" in table["dies.npz"]["error"]
+    assert table["slow.npz"]["error"] == "its worker process was lost twice (no progress for 3 s)"
     assert table["bug.npz"]["error"] == "ZeroDivisionError: what nobody foresaw"
     summary = json.loads((out / "summary.json").read_text())
     assert summary["finished"] is True
-    assert (summary["done"], summary["failed"]) == (2, 2)
+    assert (summary["done"], summary["failed"]) == (2, 3)
 
     monkeypatch.setattr(sys.modules["pipeline.batch"], "run_tasks", in_this_process)
     (clips / "dies.npz").rename(clips / "lives.npz")
-    (clips / "bug.npz").unlink()
-    (clips / "a.npz").unlink()
+    for name in ("bug", "slow", "a"):
+        (clips / f"{name}.npz").unlink()
     clip(clips / "a.npz", (NARROW, 0, 3), content="another a")
     result = run(clips, out)
     assert (result.clips, result.done, result.resumed, result.exit_code) == (3, 2, 1, 0)
@@ -110,6 +114,16 @@ def test_the_thresholds_are_the_gallerys_own(clips: Path, tmp_path: Path) -> Non
     clip(clips / "torn.npz", (NARROW, 0, 3)).write_bytes(b"PK torn")
     run(clips, tmp_path / "out", settings=Settings(search=SearchSettings(far=0.05)))
     assert rows(tmp_path / "out")["torn.npz"]["threshold"] == 0.4
+
+
+def test_a_clip_whose_worker_is_lost_once_is_enrolled_once(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    clip(folder / "anna.npz", (NARROW, 0, 3))
+    clip(folder / "falters.npz", (WIDE, 0, 3))
+    result = run(folder, tmp_path / "out", "enroll")
+    assert (result.done, result.failures) == (2, ())
+    assert list(rows(tmp_path / "out")) == ["anna.npz", "falters.npz"]
+    assert people(tmp_path) == {"anna": 1, "falters": 1}
 
 
 @pytest.mark.usefixtures("quick")

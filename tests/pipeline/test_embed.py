@@ -6,42 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_encoder import save_tiny, walk
 
 from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
-from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from smsge.checkpoint import load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
-from smsge.fusion import fit_standard
-from smsge.layouts import CASIA14
 from smsge.prototypes import PrototypeHead
-from smsge.sequence import SkeletonSequence, mirror
-
-
-def walk(seed: int, frames: int = 40) -> SkeletonSequence:
-    generator = np.random.default_rng(seed)
-    still = generator.normal(size=(1, 14, 3))
-    return SkeletonSequence((still + 0.1 * generator.normal(size=(frames, 14, 3))).astype(np.float32), CASIA14, 15.0)
+from smsge.sequence import mirror
 
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    model = SMSGE(EncoderConfig(frames=8, hidden=4)).eval()
-    walks = [walk(seed) for seed in range(12)]
-    names = [str(seed // 2) for seed in range(12)]
-    raw = describe(Checkpoint(model, {}, {}, "0" * 64), walks)
-    tensors = {
-        key: torch.from_numpy(value)
-        for part, vectors in raw.items()
-        for key, value in fit_standard(vectors, names, 0.5, 8).tensors(part).items()
-    }
-    path = tmp_path / "tiny.safetensors"
-    metadata = {"weights": {"encoder": 0.25, "posture": 0.75}, "threshold": 0.4, "canonical": 1, "fps": 15.0}
-    save_checkpoint(path, model, tensors, metadata)
-    return path
+    return save_tiny(tmp_path / "tiny.safetensors")
 
 
 def test_embeddings_are_of_unit_length_and_do_not_depend_on_the_batch(weights: Path):

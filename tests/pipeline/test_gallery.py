@@ -1,5 +1,6 @@
 """The gallery as its users see it: enrolling, finding, keeping house."""
 
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from gallery_people import DIM, ENCODER, FakeEmbedder, open_gallery, source, template
 
 from pipeline.errors import AlreadyEnrolledError, GalleryError, UnknownNameError, WrongEncoderError
-from pipeline.gallery import Added, ClipSource, Gallery
+from pipeline.gallery import Added, ClipSource, Forgotten, Gallery
 from pipeline.ranking import VectorIndex, faiss_index
 from pipeline.templates import Template
 from smsge.centring import centre_of, centred
@@ -427,7 +428,7 @@ def test_forgetting_leaves_no_byte(path: Path) -> None:
         gallery.add("other 3", [template(3)], source(2))
         before = _bytes(path.parent)
         assert [what for what, trace in traces.items() if trace not in before] == []
-        assert gallery.forget("Annabella Forgotten") == 1
+        assert gallery.forget("Annabella Forgotten") == Forgotten(person=7, templates=1)
         after = _bytes(path.parent)
         assert [what for what, trace in traces.items() if trace in after] == []
         assert template(3).embedding.tobytes()[:16] in after
@@ -462,3 +463,23 @@ def test_renaming_leaves_no_byte_of_the_old_name(path: Path) -> None:
         gallery.add("Annabella", [template(1)], source(1))
         gallery.rename("Annabella", "person 1")
         assert b"Annabella" not in _bytes(path.parent)
+
+
+def test_more_names_are_asked_for_than_fit_into_a_statement(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_gallery(path) as gallery:
+        for number in range(12):
+            gallery.add(f"p{number}", [template(number)], source(number))
+        expected = gallery.search(template(1).embedding[None], top=12)
+    monkeypatch.setattr("pipeline.ranking.MANY", 5)
+    with open_gallery(path) as gallery:
+        assert gallery.search(template(1).embedding[None], top=12) == expected
+        assert [found.name for found in gallery.search(template(3).embedding[None], top=1)[0]] == ["p3"]
+
+
+def test_templates_of_nobody_are_damage(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        gallery.add("Anna", [template(1)], source(1))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM people")
+    with open_gallery(path) as gallery, pytest.raises(GalleryError, match="damaged"):
+        gallery.search(template(1).embedding[None], top=1)

@@ -2,11 +2,13 @@
 
 import json
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
 from gallery_people import ENCODER, FakeEmbedder, open_gallery, source, template
 
+from pipeline.backups import backups_of
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery import Gallery
 from pipeline.thresholds import Thresholds
@@ -25,6 +27,7 @@ def path(tmp_path: Path) -> Path:
 def old(path: Path) -> Path:
     """The same gallery as the first version of the program left it."""
     with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE audit")
         connection.execute("DROP TABLE calibration")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
@@ -74,25 +77,29 @@ def test_an_old_gallery_is_read_as_it_is(old: Path, tmp_path: Path) -> None:
         assert (gallery.thresholds, gallery.stats().format, gallery.stats().calibrated) == (None, 1, 0)
         assert gallery.uncalibrate() is False
         assert gallery.check() == []
+    with Gallery.open(old, log=False) as gallery:
         gallery.export(tmp_path / "old.reid")
     assert old.read_bytes() == before
     with open_gallery(tmp_path / "new.db") as gallery:
         assert gallery.import_(tmp_path / "old.reid").people == ("Anna",)
-        assert gallery.stats().format == 2
+        assert gallery.stats().format == 3
 
 
-def test_an_old_gallery_is_brought_forward_by_its_first_calibration(old: Path) -> None:
+def test_an_old_gallery_is_brought_forward_by_the_first_change_with_a_backup_beside_it(old: Path) -> None:
     with open_gallery(old) as gallery, open_gallery(old) as reader:
+        assert reader.search(template(1).embedding[None], top=1)[0][0].name == "Anna"
+        assert (version(old), gallery.log()) == (1, [])
         gallery.add("Ben", [template(3)], source(2))
-        gallery.reindex(FakeEmbedder(1))
-        gallery.reindex(ENCODER)
-        assert version(old) == 1
+        assert version(old) == 3
         gallery.calibrate(OWN)
         assert reader.thresholds == OWN  # which opened the old file
-    assert version(old) == 2
+    (backup,) = backups_of(old)
+    assert (version(backup), stat.S_IMODE(backup.stat().st_mode)) == (1, 0o600)
+    with open_gallery(backup) as gallery:
+        assert [person.name for person in gallery.people()] == ["Anna"]
     with open_gallery(old) as gallery:
         assert [(person.name, person.templates) for person in gallery.people()] == [("Anna", 2), ("Ben", 1)]
-        assert (gallery.thresholds, gallery.stats().format, gallery.check()) == (OWN, 2, [])
+        assert (gallery.thresholds, gallery.stats().format, gallery.check()) == (OWN, 3, [])
 
 
 def test_a_calibration_that_fails_leaves_the_old_gallery(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

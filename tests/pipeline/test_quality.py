@@ -98,3 +98,10 @@ def test_the_time_for_which_somebody_was_gone_is_not_held_against_them() -> None
 def test_a_figure_just_below_the_limit_does_not_look_like_it() -> None:
     assert str(Refusal("too small", 44.96, 45.0, "px", "tall")) == "too small: 44.96 px tall, 45.00 px are needed"
     assert str(Refusal("too small", 31.2, 45.0, "px", "tall")) == "too small: 31 px tall, 45 px are needed"
+
+
+@pytest.mark.parametrize("least", [0.0, 1.0, 199.0, 200.0, 201.0])
+def test_the_settings_may_ask_for_nothing_or_for_everything(least: float) -> None:
+    quality = assess(walk(Stick(), TIMES, scale=250), replace(SETTINGS, min_height=least))
+    assert quality.refusal is None
+    assert 0.5 < quality.score <= 1

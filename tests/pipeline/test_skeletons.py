@@ -195,3 +195,10 @@ def refused(path: Path, match: str = "not a sound skeletons file") -> None:
         load_skeletons(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '<f4', 'shape': (", b"{'descr'\0: '<f4'}", b"}{"])
+def test_a_header_that_cannot_be_read_is_refused(tmp_path: Path, header: bytes) -> None:
+    parts = members(save_skeletons(tmp_path / "s.npz", make_extraction(5)))
+    parts["world.npy"] = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    refused(write(tmp_path / "bad.npz", parts))

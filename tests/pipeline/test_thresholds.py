@@ -65,6 +65,12 @@ def test_strangers_filmed_alike_pass_no_more_often_than_others() -> None:
     assert passing("far", told.at(0.01)) > 0.005
     assert passing("far", blind.at(0.01)) > 0.02
     assert told.pairs < blind.pairs
+    # Only those who are near have four tracks here; what four ask for more is asked of those who are far as well.
+    few = np.array([kind == "near" or number % 4 == 2 for number, kind in enumerate(kinds)])
+    again = np.concatenate([np.flatnonzero(few), np.flatnonzero(kinds == "near")])
+    parts = labels[0][np.ix_(again, again)], np.array(names)[again], np.arange(len(again)).astype(str)
+    found = Thresholds.fit(*parts, np.random.default_rng(0), kinds=kinds[again])
+    assert found.at(0.01, 4) > found.at(0.01, 1)
 
 
 def test_more_templates_and_rarer_strangers_never_ask_for_less() -> None:

@@ -1,17 +1,24 @@
 """Footage in: times, rotation, size, truncation, and everything that is no footage."""
 
 import hashlib
+import signal
 import socket
+import struct
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from pipeline import decoders
-from pipeline.decoders import AvDecoder, CvDecoder
+from pipeline.decoders import AvDecoder
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
 from pipeline.video import content_id, find_clips, is_stream, open_video, shown
@@ -52,6 +59,12 @@ def turn(path: Path, degrees: int) -> None:
     path.write_bytes(bytes(data))
 
 
+def gif(width: int, height: int) -> bytes:
+    """A picture of so many pixels in sixty bytes."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    return head + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x44\x01\x00" + b";"
+
+
 def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
     with open_video(path) as video:
@@ -77,18 +90,16 @@ def test_times_begin_at_zero(tmp_path: Path) -> None:
         np.testing.assert_allclose([frame.time for frame in video], [0, 0.04, 0.08], atol=2e-3)
 
 
-def test_rotation_is_applied_as_the_second_decoder_applies_it(tmp_path: Path) -> None:
+def test_rotation_is_applied_as_opencv_applies_it(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", [0, 40, 80], rotation=90)
     with open_video(path) as video:
         assert (video.info.width, video.info.height) == (48, 64)
         rgb = next(iter(video)).rgb
     assert rgb.shape == (64, 48, 3)
     assert rgb[:28].mean() > 200 > 50 > rgb[36:].mean()  # what was left is above after a clockwise turn
-    other = CvDecoder(str(path), 1920)
-    turned, _ = next(iter(other))
-    other.close()
+    _, turned = cv2.VideoCapture(str(path)).read()
     assert turned.shape == rgb.shape
-    assert np.abs(turned.astype(int) - rgb.astype(int)).mean() < 10
+    assert np.abs(turned[..., ::-1].astype(int) - rgb.astype(int)).mean() < 10
 
 
 def test_long_pictures_are_scaled_down(tmp_path: Path) -> None:
@@ -146,13 +157,17 @@ def test_truncated_file_that_declares_only_a_duration(tmp_path: Path) -> None:
         ("text.mp4", b"these are words\n" * 200, "not a video"),
         ("text.txt", b"these are words\n" * 200, "not a video"),
         ("zeros.avi", bytes(4096), "not a video"),
-        ("list.mp4", b"ffconcat version 1.0\nfile /etc/hostname\n", "cannot be opened"),
+        ("list.mp4", b"ffconcat version 1.0\nfile beside.avi\n", "not a video"),
+        ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:4,\nbeside.avi\n#EXT-X-ENDLIST\n", "not a video"),
+        ("picture.mp4", cv2.imencode(".png", np.zeros((9, 9), np.uint8))[1].tobytes(), "not a video"),
+        ("huge.gif", gif(16000, 16000), "16000 x 16000 pixels are too large"),
     ],
 )
 def test_what_is_no_video_is_refused_in_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes | None, told: str
 ) -> None:
     path = tmp_path / name
+    write_clip(tmp_path / "beside.avi", [0, 40, 80])  # what a list would have opened
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(VideoError, match=told) as error:
@@ -160,6 +175,56 @@ def test_what_is_no_video_is_refused_in_one_line(
     assert name in str(error.value)
     assert "\n" not in str(error.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_picture_that_claims_to_be_enormous_is_left_out(tmp_path: Path) -> None:
+    picture = cv2.imencode(".jpg", np.full((48, 64, 3), 99, np.uint8))[1].tobytes()
+    size = picture.index(b"\xff\xc0") + 5
+    huge = picture[:size] + struct.pack(">HH", 16000, 16000) + picture[size + 4 :]
+    path = tmp_path / "a.mjpeg"
+    path.write_bytes(2 * picture + huge + 2 * picture)
+    with open_video(path) as video:
+        assert [frame.rgb.shape for frame in video] == 4 * [(48, 64, 3)]
+    assert video.warnings == [f"{path}: 1 damaged parts were left out"]
+
+
+def test_a_stream_that_was_not_there_at_the_start_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stumbling:
+        def __init__(self, container: Any) -> None:
+            self.container, self.streams, self.duration = container, container.streams, container.duration
+            self.stumbled = False
+
+        def demux(self, stream: Any) -> Iterator[Any]:
+            for number, packet in enumerate(self.container.demux(stream)):
+                yield packet
+                if number == 3 and not self.stumbled:
+                    self.stumbled = True
+                    raise IndexError("list index out of range")  # what PyAV says of a packet of such a stream
+
+        def close(self) -> None:
+            self.container.close()
+
+    opened = av.open
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
+    monkeypatch.setattr(av, "open", lambda *given, **options: Stumbling(opened(*given, **options)))
+    with open_video(path) as video:
+        assert len(list(video)) == 30
+    assert video.warnings == [f"{path}: 1 damaged parts were left out"]
+
+
+def test_a_title_that_is_no_text_keeps_no_clip_from_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Halle"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace(b"Halle", b"H\xe4lle"[:5]))
+    with open_video(path) as video:
+        assert len(list(video)) == 1
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +240,7 @@ def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pyte
         open_video("97")
     with pytest.raises(VideoError, match="Connection refused"):
         open_video("http://user:secret@127.0.0.1:9/a.mp4")
-    sound = tmp_path / "a.wav"
+    sound = tmp_path / "a.mov"
     with av.open(str(sound), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
@@ -184,6 +249,50 @@ def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pyte
     with pytest.raises(VideoError, match="no pictures"):
         open_video(sound)
     assert capfd.readouterr() == ("", "")
+
+
+HANGS = """
+import sys, threading
+sys.path[:0] = {paths!r}
+import numpy as np
+from stick_pose import StickPose
+from pipeline import decoders, extract, video
+
+class Hanging:
+    declared, damaged = decoders.Declared(25.0, 0, 0.0), 0
+    def __init__(self, *_, **__):
+        self.hang({opening})
+    def __iter__(self):
+        yield np.zeros((48, 64, 3), np.uint8), 0.0
+        self.hang(True)
+    def hang(self, now):
+        if now:
+            print("hangs", flush=True)
+            threading.Event().wait()
+    def close(self):
+        pass
+
+video.AvDecoder = Hanging
+try:
+    extract({clip!r}, pose=StickPose())
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize("opening", [True, False])
+def test_ctrl_c_is_obeyed_while_a_decoder_hangs(tmp_path: Path, opening: bool) -> None:
+    clip = write_clip(tmp_path / "a.avi", [0, 40])
+    here = Path(__file__)
+    code = HANGS.format(paths=[str(here.parents[2]), str(here.parent)], opening=opening, clip=str(clip))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hangs\n"
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(timeout=120) == 130
+        finally:
+            process.kill()
 
 
 def test_passwords_are_not_shown() -> None:

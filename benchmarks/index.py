@@ -1,0 +1,344 @@
+"""Galleries of 10 thousand, 100 thousand and 1 million templates: building the index, memory, searching, opening.
+
+    python -m benchmarks.index [--sizes 10000 100000 1000000] [--folder DIR] [--graph] [--json]
+
+Templates are drawn as the shipped encoder's are: directions in which people differ and directions in which the walks of
+one person do, each with the variance measured on 1,527 tracks of 701 rendered people (`BETWEEN`, `WITHIN`), eight
+templates of two seconds a person. Half of the probes are new walks of somebody enrolled, half are strangers.
+
+Every step is a process of its own. build: the first search of a gallery without an index, from opening it. open: the
+same when the index is there. p50, p99: one probe, ten people, `Gallery.search` with all that belongs to it, and FAISS
+called directly in turn with it: the same kind of index over the same vectors, the same number of neighbours, one
+thread; "threads" is after that with as many as there are processors, FAISS's default (for one probe they wait for one
+another). CPU time is what the process was given of the processors: on a busy machine it says more than the clock.
+recall@10: people found among the ten that an exact search finds. rebuilt: searching while a second index is built.
+--graph: FAISS's HNSW over the same vectors, with the least effort at which it finds 99 %.
+Files go to DIR (default: a temporary folder) and are removed; 1 million templates take 5 GB there.
+"""
+
+import argparse
+import json
+import resource
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import ranking
+from pipeline.gallery import Gallery
+from pipeline.index_file import IndexFile, index_path, read_index
+from pipeline.indexing import RECALL, Builder
+from smsge.centring import centre_of, centred
+
+DIM = 192
+EACH = 8
+FRAMES = 30
+TOP = 10
+ENCODER = {"fingerprint": "b" * 64, "encoder_name": "benchmark", "dim": DIM}
+
+BETWEEN = {1: 0.070, 2: 0.037, 4: 0.0245, 8: 0.0103, 16: 0.0043, 30: 0.0017, 64: 3e-4, 128: 5e-5, 192: 1e-5}
+WITHIN = {1: 0.051, 4: 0.031, 8: 0.021, 16: 0.0112, 32: 0.0054, 48: 0.0034, 64: 0.0022, 96: 9e-4, 128: 3.8e-4,
+          160: 1.2e-4, 192: 3e-5}  # fmt: skip
+"""Variances along the first, second … direction in which people, and the walks of one person, differ most."""
+
+SHARED = 0.14
+"""Length of the mean of all embeddings."""
+
+
+def spread(variances: dict[int, float], generator: np.random.Generator) -> np.ndarray:
+    """(D, D) float32 that gives standard normal vectors these variances, along directions at random."""
+    at = np.log(np.arange(1, DIM + 1))
+    deviations = np.exp(np.interp(at, np.log(list(variances)), np.log(list(variances.values()))) / 2)
+    return (deviations[:, None] * np.linalg.qr(generator.normal(size=(DIM, DIM)))[0]).astype(np.float32)
+
+
+class Walkers:
+    """A population: embeddings of walks of its people, by number."""
+
+    def __init__(self) -> None:
+        generator = np.random.default_rng(0)
+        self._between, self._within = spread(BETWEEN, generator), spread(WITHIN, generator)
+        self._shared = (SHARED * generator.normal(size=DIM) / DIM**0.5).astype(np.float32)
+
+    def people(self, seed: int, count: int) -> np.ndarray:
+        """(count, D) what the embeddings of each person have in common."""
+        return self._shared + np.random.default_rng([1, seed]).standard_normal((count, DIM), np.float32) @ self._between
+
+    def walks(self, people: np.ndarray, seed: int) -> np.ndarray:
+        """(n, D) unit vectors, one walk of each of (n, D)."""
+        vectors = people + np.random.default_rng([2, seed]).standard_normal(people.shape, np.float32) @ self._within
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def fill(path: Path, count: int) -> None:
+    """A gallery of `count` templates, written as fast as SQLite can."""
+    Gallery.open(path, **ENCODER).close()
+    joints = np.random.default_rng(0).normal(size=(FRAMES, 14, 3)).astype("<f2").tobytes()
+    segments = np.zeros(FRAMES, "<i4").tobytes()
+    walkers, block = Walkers(), 4096
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        for first in range(0, count // EACH, block):
+            size = min(block, count // EACH - first)
+            vectors = walkers.walks(np.repeat(walkers.people(first, size), EACH, axis=0), first)
+            numbers = range(first + 1, first + size + 1)
+            connection.executemany("INSERT INTO people VALUES (?, ?)", ((n, f"person {n}") for n in numbers))
+            connection.executemany(
+                "INSERT INTO clips VALUES (?, ?, 'clip.mp4', '2026-01-01T00:00:00+00:00')",
+                ((n, f"{n:064x}") for n in numbers),
+            )
+            connection.executemany(
+                "INSERT INTO templates (person, clip, track, starts, ends, quality, embedding, layout, fps, frames,"
+                " joints, segments, added)"
+                f" VALUES (?, ?, 1, 0.0, 2.0, 0.5, ?, 'casia14', 15.0, {FRAMES}, ?, ?, '2026-01-01T00:00:00+00:00')",
+                (
+                    (first + 1 + n // EACH, first + 1 + n // EACH, vector.astype("<f4").tobytes(), joints, segments)
+                    for n, vector in enumerate(vectors)
+                ),
+            )
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def probes(count: int, templates: int) -> np.ndarray:
+    """(count, D) half of people enrolled, half of strangers."""
+    walkers, enrolled = Walkers(), min(4096, templates // EACH)
+    known = walkers.people(0, enrolled)[np.random.default_rng(3).integers(0, enrolled, count // 2)]
+    return walkers.walks(np.concatenate([known, walkers.people(10**9, count - len(known))]), 10**9)
+
+
+def memory() -> dict[str, float]:
+    """MB: of the process itself now and at its most, and of files that it has mapped."""
+    told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    own, files = (int(told[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile"))
+    return {"own": own, "mapped": files, "most": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def opened(path: Path) -> dict[str, Any]:
+    """Seconds until a gallery that is opened has answered, and the memory it takes."""
+    import pipeline.index  # noqa: F401 - FAISS is loaded before the clock starts
+
+    probe = probes(2, 1000)[:1]
+    before, start, used = memory(), time.perf_counter(), time.process_time()
+    with Gallery.open(path, **ENCODER) as gallery:
+        gallery.search(probe, TOP)
+        seconds = time.perf_counter() - start
+        used, after = time.process_time() - used, memory()
+    return {"seconds": seconds, "cpu": used, **{f"{name}_mb": after[name] - before[name] for name in after}}
+
+
+def milliseconds(work: Callable[[np.ndarray], object], probe: np.ndarray) -> float:
+    start = time.perf_counter()
+    work(probe)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    return {"p50": float(np.percentile(times, 50)), "p99": float(np.percentile(times, 99))}
+
+
+def read_vectors(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The vectors of a gallery about its centre (N, D), people (N,), and the centre (D,)."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM templates")
+        vectors, people = np.empty((count, DIM), np.float32), np.empty(count, np.int64)
+        for row, (embedding, person) in enumerate(connection.execute("SELECT embedding, person FROM templates")):
+            vectors[row], people[row] = np.frombuffer(embedding, "<f4"), person
+    centre = centre_of(vectors, people)
+    for start in range(0, count, 1 << 15):
+        vectors[start : start + (1 << 15)] = centred(vectors[start : start + (1 << 15)], centre)
+    return vectors, people, centre
+
+
+def _kind(file: IndexFile | None) -> str:
+    if file is None or len(file.sizes) == 1:
+        return "flat, in memory" if file is None else "flat, on disk"
+    return f"{len(file.sizes)} cells, {file.probes} looked into"
+
+
+def direct_index(vectors: np.ndarray, file: IndexFile | None) -> Any:
+    """What somebody would make of the vectors with FAISS alone: of the same kind as the gallery's."""
+    import faiss
+
+    flat = faiss.IndexFlatIP(DIM)
+    if file is None or len(file.sizes) == 1:
+        flat.add(vectors)
+        return flat
+    flat.add(np.ascontiguousarray(file.centroids))
+    cells = faiss.IndexIVFFlat(flat, DIM, len(file.sizes), faiss.METRIC_INNER_PRODUCT)
+    cells.is_trained, cells.nprobe = True, file.probes
+    for start in range(0, len(vectors), 1 << 15):
+        cells.add(vectors[start : start + (1 << 15)])
+    return cells
+
+
+def exact_people(asked: np.ndarray, vectors: np.ndarray, people: np.ndarray) -> list[list[int]]:
+    """The ten nearest people of each probe."""
+    import faiss
+
+    _, found = faiss.knn(asked, vectors, 1 + (TOP - 1) * EACH, metric=faiss.METRIC_INNER_PRODUCT)
+    return [list(dict.fromkeys(row.tolist()))[:TOP] for row in people[found]]
+
+
+def searched(path: Path, asked: int, graph: bool) -> dict[str, Any]:
+    """Searching: how fast beside FAISS, how much is found."""
+    import faiss
+
+    vectors, people, centre = read_vectors(path)
+    file = read_index(index_path(path)) if len(vectors) > ranking.LARGE else None
+    direct = direct_index(vectors, file)
+    given = probes(asked, len(vectors))
+    about = centred(given, centre)
+    k = 1 + (TOP - 1) * EACH
+    exact = exact_people(about, vectors, people)
+    result: dict[str, Any] = {"kind": _kind(file)}
+    with Gallery.open(path, **ENCODER) as gallery:
+        answers = gallery.search(given, TOP)
+        threads = faiss.omp_get_max_threads()
+        times: dict[str, list[float]] = {"reid": [], "faiss": [], "threads": []}
+        used = dict.fromkeys(times, 0.0)
+
+        def timed(name: str, work: Callable[[np.ndarray], object], probe: np.ndarray) -> None:
+            start = time.process_time()
+            times[name].append(milliseconds(work, probe))
+            used[name] += 1e3 * (time.process_time() - start)
+
+        faiss.omp_set_num_threads(1)
+        for _ in range(3):
+            for one, other in zip(given, about, strict=True):
+                timed("reid", lambda probe: gallery.search(probe, TOP), one[None])
+                timed("faiss", lambda probe: direct.search(probe, k), other[None])
+        faiss.omp_set_num_threads(threads)
+        for other in about:
+            timed("threads", lambda probe: direct.search(probe, k), other[None])
+        result |= {name: {**percentiles(taken), "cpu": used[name] / len(taken)} for name, taken in times.items()}
+        found = [{int(one.name.split()[1]) for one in answer} for answer in answers]
+        result["recall"] = float(np.mean([len(a & set(b)) / len(b) for a, b in zip(found, exact, strict=True)]))
+        if file is not None:
+            start, builder = time.perf_counter(), Builder(path)
+            during = [milliseconds(lambda probe: gallery.search(probe, TOP), p[None]) for p in _while(builder, given)]
+            result["rebuilt"] = {**percentiles(during), "searches": len(during), "s": time.perf_counter() - start}
+            faiss.omp_set_num_threads(1)
+            flat = [milliseconds(lambda p: faiss.knn(p, vectors, k, metric=faiss.METRIC_INNER_PRODUCT), p[None])
+                    for p in about[:40]]  # fmt: skip
+            result["faiss_flat"] = percentiles(flat)
+    if graph:
+        result["graph"] = graph_of(vectors, people, about, exact, k)
+    return result
+
+
+def _while(builder: Builder, given: np.ndarray) -> Iterator[np.ndarray]:
+    while builder.is_alive():
+        for probe in given:
+            yield probe
+            if not builder.is_alive():
+                return
+
+
+def graph_of(vectors: np.ndarray, people: np.ndarray, about: np.ndarray, exact: list[list[int]], k: int
+             ) -> dict[str, Any]:  # fmt: skip
+    """FAISS's HNSW, with the least effort at which it finds as much as cells are meant to."""
+    import faiss
+
+    before, start = memory()["own"], time.perf_counter()
+    graph = faiss.IndexHNSWFlat(DIM, 32, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction = 80
+    graph.add(vectors)
+    built = {"seconds": time.perf_counter() - start, "own_mb": memory()["own"] - before}
+    for effort in (80, 128, 192, 256, 384, 512, 768, 1024):
+        graph.hnsw.efSearch = effort
+        found = people[graph.search(about, k)[1]]
+        rows = [set(list(dict.fromkeys(row.tolist()))[:TOP]) for row in found]
+        reached = float(np.mean([len(a & set(b)) / len(b) for a, b in zip(rows, exact, strict=True)]))
+        if reached >= RECALL:
+            break
+    times = [milliseconds(lambda probe: graph.search(probe, k), probe[None]) for probe in about]
+    return {**built, "efSearch": effort, "recall": reached, **percentiles(times)}
+
+
+def measure(count: int, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """One row of the table, each step in a process of its own."""
+    path = folder / f"{count}.db"
+    fill(path, count)
+
+    def step(name: str, *more: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "benchmarks.index", "--step", name, "--path", str(path),
+                   "--asked", str(options.asked), *more]  # fmt: skip
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return dict(json.loads(done.stdout))
+
+    row: dict[str, Any] = {"templates": count, "build": step("open"), "open": step("open")}
+    row["search"] = step("search", *(["--graph"] if options.graph else []))
+    index = index_path(path)
+    row["files_mb"] = {
+        "gallery": path.stat().st_size / 1e6,
+        "index": index.stat().st_size / 1e6 if index.exists() else 0,
+    }
+    for file in folder.iterdir():
+        file.unlink()
+    return row
+
+
+def table(row: dict[str, Any]) -> str:
+    search = row["search"]
+    ratio = search["reid"]["p50"] / search["faiss"]["p50"]
+    build, opened = row["build"], row["open"]
+    cells = [
+        f"{row['templates']:,}",
+        search["kind"],
+        f"{build['seconds']:.1f} s ({build['cpu']:.1f})",
+        f"{build['most_mb']:.0f} MB",
+        f"{opened['seconds']:.2f} s ({opened['cpu']:.2f})",
+        f"{opened['own_mb']:.0f} + {opened['mapped_mb']:.0f} MB",
+        f"{search['reid']['p50']:.2f} / {search['reid']['p99']:.2f}",
+        f"{search['faiss']['p50']:.2f} / {search['faiss']['p99']:.2f}",
+        f"{ratio:.2f}",
+        f"{search['reid']['cpu'] / search['faiss']['cpu']:.2f}",
+        f"{search['recall']:.3f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = (
+    "| templates | index | build (CPU) | most memory then | open (CPU) | memory, own + mapped | reid p50 / p99 ms"
+    " | FAISS p50 / p99 ms | ratio of p50 | of CPU time | recall@10 |\n|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--asked", type=int, default=300, help="probes")
+    parser.add_argument("--graph", action="store_true", help="measure HNSW too")
+    parser.add_argument("--json", action="store_true", help="print everything that was measured")
+    parser.add_argument("--step", choices=("open", "search"), help=argparse.SUPPRESS)
+    parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        done = opened(options.path) if options.step == "open" else searched(options.path, options.asked, options.graph)
+        print(json.dumps(done))
+        return 0
+    if not options.json:
+        print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for count in options.sizes:
+            row = measure(count, Path(folder), options)
+            print(json.dumps(row) if options.json else table(row), flush=True)
+            if not options.json and (
+                extra := {k: row["search"][k] for k in ("rebuilt", "faiss_flat", "graph") if k in row["search"]}
+            ):
+                print(f"  {json.dumps(extra)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
