@@ -96,9 +96,8 @@ def decode(output: np.ndarray, height: int, width: int) -> np.ndarray:
     keep &= (sure >= SURE) & (size > 0).all(axis=1)
     corner, size, sure = (centre - size / 2)[keep], size[keep], sure[keep]
     corner, size = np.clip(corner, -width, 2 * width), np.clip(size, 0, 4 * max(width, height))
-    order = cv2.dnn.NMSBoxes(np.hstack([corner, size]).tolist(), sure.tolist(), 0.0, SHARED) if len(sure) else ()
-    order = np.asarray(order, np.int64).ravel()
-    return np.hstack([corner, corner + size])[order]
+    kept = cv2.dnn.NMSBoxes(np.hstack([corner, size]).tolist(), sure.tolist(), 0.0, SHARED) if len(sure) else ()
+    return np.asarray(np.hstack([corner, corner + size])[np.asarray(kept, np.int64).ravel()])
 
 
 def _grid(count: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
