@@ -2,8 +2,8 @@
 
 Proposals come from what moves before a fixed camera and from overlapping tiles of the frame at several scales, or from
 a person detector where the user has one. A look costs about as much as following one person for one frame, so looks are
-paid for: each frame earns a share of a look for everybody who is followed, a look that finds nobody spends one, and one
-that finds somebody is free. So one person followed costs a look in twenty frames, and in a crowd there are many looks.
+paid for: each second earns looks for everybody who is followed, a look that finds nobody spends one, and one
+that finds somebody is free. So one person followed costs a look or so in a second, and in a crowd there are many looks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from pipeline.values import Frame
 Detector = Callable[[np.ndarray], list[np.ndarray]]
 """A picture (H, W, 3) uint8 to the boxes (4,) of the people in it, x0 y0 x1 y1 in pixels, the surest first."""
 
-EARNED = 0.05  # looks that a frame earns for each person followed
+EARNED = 1.25  # looks that a second of footage earns for each person followed
 SAVED = 3.0  # looks that can be saved up, and the most in one frame
 KEPT = 1.0  # looks that tiles leave for what moves
 REST = 1.0  # seconds for which a place where nobody was found is not looked at because of movement
@@ -55,7 +55,7 @@ class Search:
         self._tiles: list[Window] = []
         self._size = (0, 0)
         self._next = 0
-        self._begun = -np.inf
+        self._begun = self._time = -np.inf
         self._saved = SAVED
         self._resting: list[tuple[float, np.ndarray]] = []
 
@@ -69,7 +69,9 @@ class Search:
             self._size, self._tiles, self._next = (width, height), tiles(width, height), 0
         self._movement.update(frame, followed)
         self._resting = [(until, box) for until, box in self._resting if until > frame.time]
-        self._saved = min(SAVED, self._saved + EARNED * len(followed)) if followed else max(1.0, self._saved)
+        earned = EARNED * len(followed) * min(max(frame.time - self._time, 0.0), 1.0)
+        self._time = frame.time
+        self._saved = min(SAVED, self._saved + earned) if followed else max(1.0, self._saved)
         proposals = self._proposed(frame, alone=not followed)
         for _ in range(int(SAVED)):
             # What is proposed counts as looked at, so nothing may be proposed that cannot be paid for.
