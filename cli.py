@@ -78,7 +78,7 @@ Rerank = Annotated[
 Annotate = Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Also draw what was found on the clip.")]
 
 
-@command(app)
+@command(app, footage=True)
 def enroll(
     call: Call,
     clips: Clips,
@@ -116,7 +116,7 @@ def enroll(
     return result.exit_code
 
 
-@command(app)
+@command(app, footage=True)
 def search(
     call: Call,
     clips: Clips,
@@ -168,7 +168,7 @@ def search(
     return DONE if not failed else SOME_FAILED if done else NOTHING_DONE
 
 
-@command(app, gallery=False)
+@command(app, gallery=False, footage=True)
 def verify(
     call: Call,
     a: Annotated[str, typer.Argument(metavar="A", help="A clip, .npz skeletons, a webcam's number or a URL.")],
@@ -208,7 +208,7 @@ def verify(
     call.terminal.answer(result.table(), result.json())
 
 
-@command(app)
+@command(app, footage=True)
 def calibrate(
     call: Call,
     folder: Annotated[
@@ -247,7 +247,7 @@ def calibrate(
     return result.exit_code
 
 
-@command(app)
+@command(app, footage=True)
 def batch(
     call: Call,
     folder: Annotated[Path, typer.Argument(help="Every clip below it.")],
@@ -280,7 +280,7 @@ def batch(
     return result.exit_code
 
 
-@command(app, gallery=False)
+@command(app, gallery=False, footage=True)
 def extract(
     call: Call,
     clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip, a webcam's number or a URL.")],

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +33,16 @@ GALLERY: dict[str, Any] = {
 }
 """The option of the commands that work on a gallery."""
 
+FOOTAGE: dict[str, Any] = {
+    "detector": Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.onnx", help="A YOLOX person detector that says where people are.", show_default=False
+        ),
+    ],
+}
+"""The option of the commands that read footage."""
+
 FLAGS = ("as_json", "quiet")
 
 
@@ -44,12 +54,16 @@ class Call:
     gallery: Path | None
     config: Path | None
     changes: list[str]
+    detector: Path | None = None
 
     @cached_property
     def settings(self) -> "Settings":
         from pipeline import load_settings
 
-        return load_settings(self.config, self.changes)
+        settings = load_settings(self.config, self.changes)
+        if self.detector is None:
+            return settings
+        return replace(settings, pose=replace(settings.pose, detector=str(self.detector)))
 
     @cached_property
     def embedder(self) -> "Embedder":
@@ -77,18 +91,30 @@ class Call:
 
 
 def command(
-    group: typer.Typer, name: str | None = None, *, gallery: bool = True, own_config: bool = False
+    group: typer.Typer,
+    name: str | None = None,
+    *,
+    gallery: bool = True,
+    footage: bool = False,
+    own_config: bool = False,
 ) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Make a function a command of `group`: it gets a `Call` first, then its own arguments; what it returns is the
-    exit code, None being 0. gallery: whether it works on one. own_config: --config and --set are not `Settings`."""
-    common = GALLERY | SHARED if gallery else SHARED
+    exit code, None being 0. gallery: whether it works on one. footage: whether it finds people in clips. own_config:
+    --config and --set are not `Settings`."""
+    common = (FOOTAGE if footage else {}) | (GALLERY if gallery else {}) | SHARED
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
         @wraps(function)
         def run(**given: Any) -> None:
             shared = {key: given.pop(key) for key in common}
             with Terminal(shared["quiet"], shared["as_json"]) as terminal:
-                call = Call(terminal, shared.get("gallery"), shared["config"], shared["changes"] or [])
+                call = Call(
+                    terminal,
+                    shared.get("gallery"),
+                    shared["config"],
+                    shared["changes"] or [],
+                    shared.get("detector"),
+                )
                 if (call.config or call.changes) and not own_config:
                     _ = call.settings  # a wrong key is told by every command, also by one that needs no setting
                 code = function(call, **given)

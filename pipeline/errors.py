@@ -7,6 +7,7 @@ UserError                 smsge.errors
 |- VideoError             a source cannot be opened or decoded
 |- SkeletonFileError      a skeletons .npz is not one, or is damaged
 |- PoseModelError         the pose model cannot be had or does not match its checksum
+|- DetectorError          the user's person detector cannot be read or run
 |- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
 |- GalleryError           a gallery cannot be opened, read or written
    |- DamagedError        its file cannot be believed; names the command that mends it
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "DamagedError",
     "DatasetError",
+    "DetectorError",
     "GalleryError",
     "NameTakenError",
     "NoUsableTrackError",
@@ -46,6 +48,10 @@ class SkeletonFileError(UserError):
 
 class PoseModelError(UserError):
     """The pose model cannot be reached, or its checksum is wrong."""
+
+
+class DetectorError(UserError):
+    """The user's person detector cannot be read, is no YOLOX model, or cannot be run."""
 
 
 class NoUsableTrackError(UserError):

@@ -2,7 +2,7 @@
 
 A landmarker in VIDEO mode follows one body and filters its landmarks; given a window that moves with the person it
 works at any distance, needs no detector while it holds them, and is not tempted by others. One more, the scout, looks
-where `people.Search` says for those who are not followed yet; it stays with the one it finds, and another is opened.
+where `looking.Search` says for those who are not followed yet; it stays with the one it finds, and another is opened.
 For one person that costs what one landmarker costs.
 """
 
@@ -14,9 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.detector import PersonDetector
+from pipeline.looking import Detector, Search
 from pipeline.people import (
     JOINTS,
-    Search,
     Window,
     body_height,
     centre_of,
@@ -120,14 +121,15 @@ class FollowingPose:
     """The `PoseEstimator` that follows each person in a window of their own; keeps, between frames, where they were.
 
     settings: how many people at once, what is believed. make: opens one more `Follower`; the first is opened at once.
+    detector: says where people are, instead of the places that `Search` proposes by itself.
     """
 
-    def __init__(self, settings: PoseSettings, make: Callable[[], Follower]) -> None:
-        self._settings, self._make = settings, make
+    def __init__(self, settings: PoseSettings, make: Callable[[], Follower], detector: Detector | None = None) -> None:
+        self._settings, self._make, self._detector = settings, make, detector
         self._open = ExitStack()
         self._idle: list[Follower] = []
         self._followed: list[_Followed] = []
-        self._search = Search()
+        self._search = self._new_search()
         self._scout: Follower | None = self._follower()
 
     def __enter__(self) -> "FollowingPose":
@@ -155,7 +157,7 @@ class FollowingPose:
         """Forget one video before the next."""
         for one in self._followed:
             self._release(one)
-        self._followed, self._search = [], Search()
+        self._followed, self._search = [], self._new_search()
 
     def _follow(self, frame: Frame) -> list[Person]:
         """Pose everybody who is followed; first those in sight, then the lost ones, with the others painted out."""
@@ -208,24 +210,33 @@ class FollowingPose:
                 kept.append(one)
         self._followed = kept
 
+    def _new_search(self) -> Search:
+        return Search(self._settings.search_seconds, self._detector)
+
     def _look(self, frame: Frame) -> None:
         """Send the scout where somebody may be who is not followed; whom it finds is followed from the next frame."""
         if len(self._followed) >= self._settings.max_people:
             return
-        window = self._search.window(frame, [one.box(frame.time) for one in self._followed])
-        if window is None:
-            return
+        for window in self._search.windows(frame, [one.box(frame.time) for one in self._followed]):
+            if self._scouted(frame, window):
+                self._search.found()
+                if len(self._followed) >= self._settings.max_people:
+                    return
+
+    def _scouted(self, frame: Frame, window: Window) -> bool:
+        """Whether somebody new was found in the window."""
         known = [one.person for one in self._followed]
         self._scout = self._scout or self._follower()
         person = self._pose(self._scout, frame, window, known)
         if person is None:
-            return
+            return False
         if any(same_body(person, other) for other in known):
             self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
-            return
+            return False
         # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
         self._followed.append(_Followed(self._scout, person, window, frame.time))
         self._scout = None
+        return True
 
     def _pose(self, follower: Follower, frame: Frame, window: Window, hide: list[Person]) -> Person | None:
         person = follower(cut(frame.rgb, window, hide), frame.time)
@@ -255,15 +266,16 @@ class MediaPipePose(FollowingPose):
     """`FollowingPose` on MediaPipe's Pose Landmarker.
 
     model_path: a .task bundle; None for the one that the settings name, which is fetched where it is not in the
-    cache. Raises `PoseModelError` at once when it cannot be had or loaded.
+    cache. Raises `PoseModelError`, or `DetectorError` for the person detector, at once when it cannot be had or loaded.
     """
 
     def __init__(
         self, settings: PoseSettings | None = None, model_path: Path | None = None, progress: Progress = silent
     ) -> None:
+        settings = settings or PoseSettings()
+        detector = PersonDetector(settings.detector) if settings.detector else None
         # MediaPipe takes a second to load, which skeletons read from a file and scripted pose sources do without.
         from pipeline.landmarker import Landmarker
 
-        settings = settings or PoseSettings()
         model = model_path or resolve_model(settings.model, progress=progress)
-        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence))
+        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence), detector)

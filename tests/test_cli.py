@@ -18,6 +18,8 @@ from typer.testing import CliRunner, Result
 import cli
 import pipeline.embed as encoders
 import pipeline.synthetic.synthesize as synthesis
+from cli_call import Call
+from cli_terminal import Terminal
 from pipeline.errors import UserError
 from pipeline.pool import Done
 from pipeline.skeletons import Extraction, save_skeletons
@@ -31,6 +33,7 @@ ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips
 
 
 WITHOUT_GALLERY = ("extract", "train", "evaluate", "synthesize", "demo", "models")
+OF_FOOTAGE = ("enroll", "search", "verify", "calibrate", "batch", "extract")
 
 
 @dataclass(frozen=True)
@@ -527,6 +530,14 @@ def test_every_command_has_help_with_an_example(reid: Shell, words: tuple[str, .
     for option in ("--quiet", "--json", "--config", "--set"):
         assert option in result.stdout
     assert ("--gallery" in result.stdout) == (words[0] not in WITHOUT_GALLERY)
+    assert ("--detector" in result.stdout) == (words[0] in OF_FOOTAGE)
+
+
+def test_a_detector_is_a_setting_of_the_pose_and_stands_above_the_others(reid: Shell) -> None:
+    with Terminal(quiet=True, as_json=False) as terminal:
+        call = Call(terminal, None, None, ["pose.max_people=3", "pose.detector=other.onnx"], Path("mine.onnx"))
+    assert call.settings.pose.detector == "mine.onnx"
+    assert call.settings.pose.max_people == 3
 
 
 @pytest.mark.parametrize("words", [["gallery", "list"], ["synthesize", "--out", "out"], ["models", "list"], ["train"]])

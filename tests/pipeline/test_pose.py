@@ -125,6 +125,26 @@ def test_no_more_than_max_people_and_each_has_one_follower() -> None:
     assert Reader.made == 2
 
 
+def test_a_crowd_is_found_within_a_second_and_nobody_twice(pose: FollowingPose) -> None:
+    lanes = {k: (70.0 + 68 * k, 20.0 if k % 2 else 130.0) for k in range(1, 6)}
+    one: list[dict[int, tuple[float, float]]] = [{1: (138.0, 20 + 0.5 * j)} for j in range(120)]
+    crowd = [{k: (x + (j if k % 2 else -j), y) for k, (x, y) in lanes.items()} for j in range(40)]
+    found = run(pose, one + crowd)
+    assert all(len(here) == 5 for here in found[120 + 12 :])
+    assert all(len(here) <= 5 for here in found)
+
+
+def test_people_are_found_where_a_detector_says_and_nowhere_else() -> None:
+    def detector(rgb: np.ndarray) -> list[np.ndarray]:
+        return [np.array([385.0, 80, 415, 180])]
+
+    scenes = [{1: (60.0 + 4 * k, 80.0)} | ({2: (400.0, 80.0)} if k >= 12 else {}) for k in range(40)]
+    with FollowingPose(PoseSettings(search_seconds=0.4), Reader, detector) as pose:
+        found = run(pose, scenes)
+    assert all(here == [] for here in found[:12])
+    assert all(here == [400] for here in found[23:])
+
+
 def test_what_is_seen_once_is_not_reported(pose: FollowingPose) -> None:
     scenes: list[dict[int, tuple[float, float]]] = [{}] * 20
     scenes[10] = {1: (200, 80)}

@@ -1,0 +1,116 @@
+"""Where people are looked for: tiles, what moves, a detector's boxes, and what looks cost."""
+
+import numpy as np
+from test_people import frame, ground, standing
+
+from pipeline.looking import REST, SAVED, Search, tiles
+from pipeline.people import overlap
+
+
+def looks(
+    search: Search, scenes: list[np.ndarray], followed: list[np.ndarray]
+) -> list[list[tuple[int, int, int, int]]]:
+    return [list(search.windows(frame(rgb, k), followed)) for k, rgb in enumerate(scenes)]
+
+
+def crossing(k: int, x: int = 150) -> np.ndarray:
+    """Ground, and from frame 10 on somebody who walks over it."""
+    rgb = ground()
+    if k >= 10:
+        at = min(x + 3 * (k - 10), 280)
+        rgb[60:180, at : at + 30] = 250
+    return rgb
+
+
+def test_tiles_cover_the_frame_and_overlap_at_several_scales() -> None:
+    for width, height in ((1280, 720), (720, 1280), (640, 640), (160, 120)):
+        covered = np.zeros((height, width), bool)
+        for x0, y0, x1, y1 in tiles(width, height):
+            assert x1 - x0 == y1 - y0
+            assert 0 <= x0 < x1 <= width
+            covered[y0:y1, x0:x1] = True
+        assert covered.all()
+    assert {x1 - x0 for x0, _, x1, _ in tiles(1280, 720)} == {720, 432, 259}
+
+
+def test_somebody_80_pixels_tall_lies_whole_in_a_tile_that_they_fill_to_a_quarter() -> None:
+    for x, y in np.random.default_rng(3).uniform((0, 0), (1240, 640), (200, 2)):
+        assert any(x0 <= x and y0 <= y and x + 40 <= x1 and y + 80 <= y1 and x1 - x0 <= 320
+                   for x0, y0, x1, y1 in tiles(1280, 720))  # fmt: skip
+
+
+def test_nobody_followed_is_looked_for_in_every_frame() -> None:
+    found = looks(Search(1.0), [ground()] * 20, [])
+    assert found[0][0] == (0, 0, 320, 240)
+    assert all(len(here) == 1 for here in found[1:])
+
+
+def test_looks_are_rare_while_one_is_followed_and_frequent_in_a_crowd() -> None:
+    scenes = [ground(640, 360)] * 200
+    one = [standing(100, 40, 150).box]
+    counts = [sum(map(len, looks(Search(0.0), scenes, one * people))) for people in (1, 4)]
+    assert 8 <= counts[0] <= 12
+    assert 32 <= counts[1] <= 44
+
+
+def test_a_round_of_tiles_waits_for_its_time() -> None:
+    crowd = [standing(100, 40, 150).box] * 20
+    scenes = [ground(640, 360)] * 100
+    rounds = len(tiles(640, 360))
+    assert sum(map(len, looks(Search(60.0), scenes, crowd))) == rounds
+    assert sum(map(len, looks(Search(2.0), scenes, crowd))) == 2 * rounds
+
+
+def test_newcomer_is_looked_at_at_once_and_not_again_and_again() -> None:
+    for people in (1, 20):  # with few looks to spare and with many
+        search, followed = Search(0.0), [standing(30, 40, 150).box] * people
+        looks(search, [ground()] * 90, followed)
+        found = [list(search.windows(frame(crossing(k), 90 + k), followed)) for k in range(60)]
+        body = {k: np.array([crossing_x(k), 60.0, crossing_x(k) + 30, 180]) for k in range(10, 60)}
+        here = [k for k in body for window in found[k]
+                if overlap(np.array(window, float), body[k]) > 0.9 and window not in tiles(320, 240)]  # fmt: skip
+        assert here[0] <= 13
+        assert len(here) <= 2 + 50 / 25 / REST + 2
+
+
+def crossing_x(k: int) -> int:
+    return min(150 + 3 * (k - 10), 280)
+
+
+def test_all_who_move_are_looked_at_in_one_frame_when_looks_find_somebody() -> None:
+    search, one = Search(60.0), [standing(20, 20, 60).box]
+    empty = np.random.default_rng(1).integers(60, 120, (720, 1280, 3)).astype(np.uint8)
+    crowd = empty.copy()
+    for x in (400, 700, 1000):
+        crowd[300:400, x : x + 25] = 250
+    for k in range(100):
+        list(search.windows(frame(empty, k), one))
+    seen = 0
+    for _ in search.windows(frame(crowd, 103), one):
+        search.found()
+        seen += 1
+    assert seen == SAVED
+
+
+def test_a_look_that_is_not_paid_for_is_not_lost() -> None:
+    search = Search(60.0)
+    one = [standing(100, 40, 150).box]
+    windows = [window for here in looks(search, [ground(640, 360)] * 900, one) for window in here]
+    assert windows[: len(tiles(640, 360))] == tiles(640, 360)
+
+
+def test_a_detector_replaces_the_proposals_and_is_asked_every_so_often() -> None:
+    asked = []
+
+    def detector(rgb: np.ndarray) -> list[np.ndarray]:
+        asked.append(rgb.shape)
+        return [np.array([100.0, 60, 130, 160]), np.array([220.0, 60, 250, 160])]
+
+    followed = [np.array([95.0, 50, 135, 170])]
+    found = looks(Search(1.0, detector), [crossing(k) for k in range(51)], followed)
+    assert len(asked) == 3
+    assert [len(here) for here in found] == [1 if k % 25 == 0 else 0 for k in range(51)]
+    x0, y0, x1, y1 = found[0][0]
+    assert x0 < 220
+    assert x1 > 250
+    assert (x1 - x0, y1 - y0) == (150, 150) or x1 == 320
