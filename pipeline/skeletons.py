@@ -27,6 +27,9 @@ from pipeline.values import PoseTrack
 from smsge.files import whole_file
 
 FORMAT = "reid-skeletons"
+CLOSEST = 1e-5
+"""Seconds between two frames, at the least: as far apart as the highest frame rate allowed puts them."""
+
 VERSION = 1
 MAX_ROWS = 1_000_000  # person-frames, eleven hours of one person at 25 frames a second; 0.8 GB in memory
 MAX_META = 1 << 20  # characters of JSON
@@ -193,7 +196,7 @@ def _check_numbers(arrays: dict[str, np.ndarray]) -> None:
     if len(track) and (track[0] != 1 or not np.isin(steps, (0, 1)).all()):
         raise ValueError("track numbers are not 1, 2, 3 …")
     within = steps == 0
-    if (np.diff(arrays["times"])[within] <= 0).any() or (np.diff(arrays["frames"])[within] <= 0).any():
+    if (np.diff(arrays["times"])[within] < CLOSEST).any() or (np.diff(arrays["frames"])[within] <= 0).any():
         raise ValueError("times do not increase")
 
 
