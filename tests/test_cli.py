@@ -18,8 +18,8 @@ from typer.testing import CliRunner, Result
 import cli
 import pipeline.embed as encoders
 import pipeline.synthetic.synthesize as synthesis
+from pipeline.crew import Done
 from pipeline.errors import UserError
-from pipeline.pool import Done
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence

@@ -15,10 +15,10 @@ import pytest
 from scripted import NARROW, WIDE, ScriptedRead, ShoulderEncoder, clip, gallery_at, unable
 
 from pipeline.batch import BatchResult, batch
+from pipeline.crew import Done
 from pipeline.enroll import enroll
 from pipeline.errors import ConfigError, GalleryError, PoseModelError, UserError, VideoError
 from pipeline.ledger import Ledger
-from pipeline.pool import Done
 from pipeline.settings import BatchSettings, SearchSettings, Settings
 from pipeline.thresholds import Thresholds
 
@@ -31,7 +31,7 @@ def run(folder: Path, out: Path, mode: str = "search", **options: Any) -> BatchR
         return batch(folder, out, gallery=gallery, mode=mode, embedder=ShoulderEncoder(), **options)  # type: ignore[arg-type]
 
 
-def in_this_process(tasks: Iterable[str], make: Any, workers: int, patience: float) -> Iterator[Done[str, Any]]:
+def in_this_process(tasks: Iterable[str], make: Any, workers: int | None, patience: float) -> Iterator[Done[str, Any]]:
     """What `run_tasks` does, without the seconds that a process takes to start."""
     read = make()
     for task in tasks:
