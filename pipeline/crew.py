@@ -77,9 +77,10 @@ class _Job:
 
 @dataclass(eq=False, kw_only=True)
 class Worker:
-    """What is known of a worker; a crew adds how to reach it. queued: it waits for a place, and cannot speak yet."""
+    """What is known of a worker; a crew adds how to reach it. away: its silence means nothing, since it waits for a
+    place, or it is not yet known what became of it."""
 
-    queued: bool = False
+    away: bool = False
     ready: bool = False
     job: _Job | None = None
     silent: float = 0.0  # seconds
@@ -184,7 +185,7 @@ def _speaking(crew: Crew[Hand], pool: list[Hand], patience: float) -> list[tuple
     passed = min(time.monotonic() - began, BEAT)
     speaking = [worker for worker, _, _ in words]
     for worker in pool:
-        idle = worker.queued or (worker.ready and worker.job is None)
+        idle = worker.away or (worker.ready and worker.job is None)
         worker.silent = 0.0 if idle or worker in speaking else worker.silent + passed
         if worker.silent > (patience if worker.ready else max(patience, _START)) and not worker.overdue:
             worker.overdue = True

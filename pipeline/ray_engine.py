@@ -30,7 +30,7 @@ from smsge.sequence import SkeletonSequence
 
 try:
     import ray
-    from ray.exceptions import RayActorError, RayError, RayTaskError
+    from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
 except ImportError as error:
     raise UserError("--engine ray needs Ray: pip install -c constraints.txt '.[ray]'") from error
 
@@ -38,6 +38,7 @@ MODULES = ("pipeline", "smsge", "configs")
 """What every worker gets of this project, from here; what it needs besides must be installed on its machine."""
 
 _NO_CPU = 120.0  # seconds that a run waits for a cluster that has lost every CPU
+_VERDICT = 60.0  # seconds that Ray may take to find out that a machine is gone, whose workers cannot be reached
 
 Word = tuple[str, Any]
 
@@ -91,7 +92,7 @@ def _cluster(address: str | None) -> Iterator[None]:
         ray.init(
             address=address,
             runtime_env={"py_modules": [str(here / module) for module in MODULES]},
-            include_dashboard=None if address else False,
+            include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -149,7 +150,7 @@ class _Hands:
             yield {"answer": "ready", "error": "unable"}.get(kind, kind), value
 
     def work(self, task: str) -> Iterator[Word]:
-        return self._words(lambda alive: self._do(task, alive))
+        yield from self._words(lambda alive: self._do(task, alive))
 
     def _words(self, act: Callable[[Alive], Any]) -> Iterator[Word]:
         words: queue.SimpleQueue[Word] = queue.SimpleQueue()
@@ -177,8 +178,9 @@ class _Hands:
 @dataclass(eq=False, kw_only=True)
 class _Actor(Worker):
     actor: Any
-    words: Any
+    words: Any  # of what it is at, a stream; None where it is at nothing, or missing
     node: str | None = None
+    missing: float | None = None  # since when it cannot be reached
 
 
 @dataclass
@@ -193,25 +195,33 @@ class _Actors:
         make = self.make if self.encoders is None else partial(self.make, embedder=next(self.encoders))
         options = {"num_cpus": 1, "num_gpus": 0, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         actor = ray.remote(**options)(_Hands).remote()
-        return _Actor(queued=True, actor=actor, words=_stream(actor.begin, make, self.sample))
+        return _Actor(away=True, actor=actor, words=_stream(actor.begin, make, self.sample))
 
     def send(self, worker: _Actor, task: Any) -> None:
         worker.words = _stream(worker.actor.work, task)
 
     def hear(self, pool: list[_Actor], seconds: float) -> Iterator[tuple[_Actor, Kind, Any]]:
+        self._refuse_without_cpu(pool)
+        for worker in pool:
+            if worker.missing is not None and (loss := self._verdict(worker, worker.missing)) is not None:
+                yield worker, "lost", loss
         streams = {worker.words: worker for worker in pool if worker.words is not None}
-        if not streams:  # there is always somebody at work, or getting ready
+        if not streams:
+            time.sleep(seconds)
             return
         first, _ = ray.wait(list(streams), num_returns=1, timeout=seconds)
         spoken, _ = ray.wait(list(streams), num_returns=len(streams), timeout=0) if first else ([], [])
-        self._refuse_without_cpu(pool)
         for stream in spoken:
             worker = streams[stream]
-            kind, value = self._word(worker)
+            try:
+                kind, value = self._word(worker)
+            except ActorUnavailableError:
+                worker.words, worker.missing, worker.away = None, time.monotonic(), True
+                continue
             if kind != "alive":
                 worker.words = None
-            if worker.queued and kind == "alive":
-                worker.queued, worker.node = False, value
+            elif worker.node is None:
+                worker.node, worker.away = value, False
             yield worker, kind, value
 
     def kill(self, worker: _Actor) -> None:
@@ -225,6 +235,8 @@ class _Actors:
         try:
             kind, value = ray.get(next(worker.words))
             return kind, value
+        except ActorUnavailableError:
+            raise
         except RayActorError as error:
             return "lost", Loss(_line(error), machine=worker.node is not None and not _alive(worker.node))
         except RayTaskError as error:  # what it was given could not be unpacked there
@@ -234,9 +246,16 @@ class _Actors:
             cause = UserError(f"Ray: {_line(error)}")
             return ("error" if worker.ready else "unable"), cause
 
+    def _verdict(self, worker: _Actor, since: float) -> Loss | None:
+        """What became of a worker that cannot be reached: Ray knows of a dead process at once, of a machine later."""
+        gone = worker.node is not None and not _alive(worker.node)
+        if gone or time.monotonic() - since > _VERDICT:
+            return Loss("it could not be reached any more", machine=gone)
+        return None
+
     def _refuse_without_cpu(self, pool: list[_Actor]) -> None:
         """Wait for a place as long as there is somebody or something to wait for, but not for ever."""
-        if any(not worker.queued for worker in pool) or ray.cluster_resources().get("CPU", 0) >= 1:
+        if any(worker.node is not None for worker in pool) or ray.cluster_resources().get("CPU", 0) >= 1:
             self.without_cpu = None
             return
         self.without_cpu = self.without_cpu or time.monotonic()
@@ -285,6 +304,8 @@ class _FarEmbedder:
             return cls(actor, **ray.get(actor.facts.remote()))
         except RayTaskError as error:
             raise sendable(error.cause) from error
+        except RayError as error:
+            raise UserError(f"the encoder on a GPU of the cluster could not start: {_line(error)}") from error
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         embedded: np.ndarray = ray.get(self.actor.embed.remote(sequences))
@@ -302,4 +323,4 @@ def _alive(node: str) -> bool:
 def _line(error: object) -> str:
     """The last thing that an error of Ray's says, which is what happened; what comes before says to whom."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    return lines[-1][:200] if lines else type(error).__name__
