@@ -30,7 +30,13 @@ from smsge.sequence import SkeletonSequence
 
 try:
     import ray
-    from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
+    from ray.exceptions import (
+        ActorUnavailableError,
+        ActorUnschedulableError,
+        RayError,
+        RayTaskError,
+        RuntimeEnvSetupError,
+    )
 except ImportError as error:
     raise UserError("--engine ray needs Ray: pip install -c constraints.txt '.[ray]'") from error
 
@@ -237,14 +243,13 @@ class _Actors:
             return kind, value
         except ActorUnavailableError:
             raise
-        except RayActorError as error:
-            return "lost", Loss(_line(error), machine=worker.node is not None and not _alive(worker.node))
         except RayTaskError as error:  # what it was given could not be unpacked there
             cause = UserError(f"on a machine of the cluster: {_line(error.cause)}")
             return ("error" if worker.ready else "unable"), cause
-        except RayError as error:
-            cause = UserError(f"Ray: {_line(error)}")
-            return ("error" if worker.ready else "unable"), cause
+        except (RuntimeEnvSetupError, ActorUnschedulableError) as error:
+            return "unable", UserError(f"the Ray cluster cannot start a worker: {_line(error)}")
+        except RayError as error:  # it died, or its answer went with the machine before it was fetched
+            return "lost", Loss(_line(error), machine=worker.node is not None and not _alive(worker.node))
 
     def _verdict(self, worker: _Actor, since: float) -> Loss | None:
         """What became of a worker that cannot be reached: Ray knows of a dead process at once, of a machine later."""

@@ -2,10 +2,12 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module, util
 from pathlib import Path
@@ -25,7 +27,29 @@ from pipeline.templates import Embedder
 
 needs_ray = pytest.mark.skipif(util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'")
 HASTY = Settings(batch=BatchSettings(patience=3))
-SMALL = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+PATIENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_worker_prestart": "0",
+    "RAY_worker_register_timeout_seconds": "300",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "60000",
+}
+"""What a cluster on a busy machine needs: little to start, and time; a machine that is gone is noticed soon all the
+same, since its port refuses at once."""
+
+
+def small() -> dict[str, Any]:
+    """A machine with one CPU, whose ports are given, so that it need not wait for its helpers before it is there."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        names = ("dashboard_agent_listen_port", "runtime_env_agent_port", "metrics_agent_port")
+        ports = {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
+    return {
+        "num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False, "include_log_monitor": False,
+        **ports,
+    }  # fmt: skip
 
 
 def test_without_ray_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,9 +133,10 @@ def head() -> Iterator[Any]:
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: pip install '.[ray]'")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # its workers unpack what the tests give them
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for variable, value in PATIENT.items():
+            patch.setenv(variable, value)
         patch.delenv("RAY_ADDRESS", raising=False)
-        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=SMALL)
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=small())
         try:
             yield cluster
         finally:
@@ -140,7 +165,7 @@ def test_a_machine_killed_in_mid_run_and_ctrl_c_lose_nothing_and_do_nothing_twic
     import ray
 
     clips = [clip(tmp_path / "clips" / f"p{number}.npz", (NARROW, 0, 3)) for number in range(8)]
-    second = head.add_node(**SMALL)
+    second = head.add_node(**small())
 
     def stop(what: str, done: float, total: float | None) -> None:
         if done == 2:
@@ -213,7 +238,7 @@ def test_with_a_gpu_one_actor_encodes_for_all(head: Any, tmp_path: Path) -> None
     clip(tmp_path / "clips" / "anna.npz", (NARROW, 0, 3))
     settings = Settings(encoder=EncoderSettings(weights=str(save_tiny(tmp_path / "tiny.safetensors"))))
     embedder = own_embedder(settings)
-    card = head.add_node(**SMALL, num_gpus=1)
+    card = head.add_node(**small(), num_gpus=1)
     try:
         who = {"fingerprint": embedder.fingerprint, "encoder_name": embedder.name, "dim": embedder.dim}
         with Gallery.open(tmp_path / "people.db", **who) as gallery:
