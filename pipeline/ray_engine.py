@@ -107,6 +107,8 @@ def _cluster(address: str | None) -> Iterator[None]:
         raise UserError(f"cannot use Ray at {where}: {_line(error)}; see `ray status` there") from error
     try:
         yield
+    except RayError as error:
+        raise UserError(f"the Ray cluster was lost ({_line(error)}): run this again to go on") from error
     finally:
         ray.shutdown()
 
