@@ -193,7 +193,9 @@ class _Actor(Worker):
 
 @dataclass
 class _Actors:
-    make: Make
+    """make: a `Make` that takes an `embedder` where there are encoders, which are given out in turn."""
+
+    make: Callable[..., Any]
     sample: _Sample
     encoders: "Iterator[_FarEmbedder] | None"
     advice: str = "install on all machines what reid needs, see docs/cluster.md"
