@@ -29,6 +29,13 @@ class Walk(StrEnum):
     both = "both"
 
 
+class Where(StrEnum):
+    """Where the workers of a batch run are."""
+
+    local = "local"
+    ray = "ray"
+
+
 class Skeletons(StrEnum):
     """Layouts that synthetic skeletons can be written in."""
 
@@ -254,6 +261,11 @@ def batch(
     out: Annotated[Path, typer.Option(help="Folder for the results; a second run goes on there.")],
     enroll: Annotated[bool, typer.Option("--enroll/--search", help="Add the people, or look for them.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that read clips.", show_default=False)] = None,
+    engine: Annotated[Where, typer.Option(help="Where these are: on this machine, or on a Ray cluster.")] = Where.local,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Of the Ray cluster; default: the one here.", show_default=False),
+    ] = None,
     top: Top = None,
     threshold: Threshold = None,
     far: Far = None,
@@ -265,6 +277,13 @@ def batch(
     from pipeline import batch
     from pipeline.search import with_search
 
+    cluster = None
+    if address is not None and engine is not Where.ray:
+        raise typer.BadParameter("is that of a Ray cluster: add --engine ray", param_hint="--address")
+    if engine is Where.ray:
+        from pipeline.ray_engine import RayEngine
+
+        cluster = RayEngine(call.settings, address)
     with call.open_gallery(create=enroll) as gallery:
         result = batch(
             folder,
@@ -275,6 +294,7 @@ def batch(
             settings=with_search(call.settings, top, threshold, far),
             progress=call.terminal.progress,
             embedder=call.embedder,
+            engine=cluster,
         )
     call.terminal.answer(result.table(), result.json())
     return result.exit_code

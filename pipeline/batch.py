@@ -5,6 +5,7 @@ A row is written when its clip is done and, in an enrolment, in the gallery; a r
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from pipeline.crew import Alive, Done, Engine
 from pipeline.documents import exit_code, read_json, save_json
 from pipeline.enroll import CLIP_ERRORS, enroll_reading, refuse_known, refuse_read_only
 from pipeline.enrolled import ClipEnrolment
@@ -27,7 +29,7 @@ from pipeline.errors import (
 from pipeline.gallery import Gallery
 from pipeline.ledger import Ledger
 from pipeline.names import printable
-from pipeline.pool import Alive, Done, run_tasks, usable_cores
+from pipeline.pool import run_tasks
 from pipeline.probes import Reader, Reading, own_embedder
 from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
@@ -101,16 +103,18 @@ def batch(
     settings: Settings | None = None,
     progress: Progress = silent,
     embedder: Embedder | None = None,
-    make_read: Callable[[Settings], Read] | None = None,
+    engine: Engine | None = None,
+    make_read: Callable[..., Read] | None = None,
 ) -> BatchResult:
     """Search or enrol every clip and file of skeletons below `folder`, writing `out`/results.jsonl and summary.json.
 
     One row a clip (docs/json.md). A clip that fails has a row that says so, and the run goes on. A clip fails too whose
     worker dies or makes no progress for `settings.batch.patience`, and does so again at the second try. Run again,
     clips that are done and unchanged are skipped and failed ones tried again. Enrolled people are named as in `enroll`;
-    who-is-who pictures go to `out`/pictures. workers: processes; default one for every two cores. make_read: called
-    once in every worker for the function that reads a clip there (a module's function; in tests, or for another
-    decoder).
+    who-is-who pictures go to `out`/pictures. workers: processes; default one for every two cores. engine: where they
+    run, by default here (`pool.run_tasks`); a `ray_engine.RayEngine` has them on a cluster. make_read: called once in
+    every worker for the function that reads a clip there (a module's function; in tests, or for another decoder), as
+    `read_clips` is.
 
     Raises VideoError (no clip there), GalleryError, ConfigError (a rate that no calibration tells), UserError (`out`
     cannot be written, is in use by another run, or holds a run of another kind).
@@ -148,12 +152,12 @@ def batch(
                 rows.append(row)
         progress(mode, resumed + len(rows), len(clips))
         make = partial(make_read or read_clips, settings)
-        count = min(workers or max(1, usable_cores() // 2), max(1, len(tasks)))
-        for end in run_tasks(tasks, make, count, settings.batch.patience):
-            row = run.row(end)
-            ledger.add(row)
-            rows.append(row)
-            progress(mode, resumed + len(rows), len(clips))
+        with closing((engine or run_tasks)(tasks, make, workers, settings.batch.patience)) as ends:
+            for end in ends:
+                row = run.row(end)
+                ledger.add(row)
+                rows.append(row)
+                progress(mode, resumed + len(rows), len(clips))
         failures = tuple((row["clip"], row["error"]) for row in rows if row["status"] == "failed")
         result = BatchResult(
             mode, str(folder), str(out), str(gallery.path), embedder.name,
@@ -165,9 +169,10 @@ def batch(
         return result
 
 
-def read_clips(settings: Settings) -> Read:
-    """What a worker does: one reader, its models loaded once, for all of its clips."""
-    reader = Reader(settings)
+def read_clips(settings: Settings, embedder: Embedder | None = None) -> Read:
+    """What a worker does: one reader, its models loaded once, for all of its clips. embedder: one that is shared by
+    several workers, instead of the worker's own."""
+    reader = Reader(settings, embedder=embedder)
 
     def read(source: str, alive: Alive) -> tuple[float, Reading]:
         began = time.monotonic()
@@ -237,6 +242,12 @@ class _Run:
         return self._row(name, content, "ok", seconds, None, document)
 
     def _decide(self, clip: Path, reading: Reading) -> dict[str, Any]:
+        for probe in reading.usable:
+            if probe.template is not None and probe.template.fingerprint != self.embedder.fingerprint:
+                raise CheckpointError(
+                    f"{clip} was encoded with other weights than this run's ({self.embedder.name}):"
+                    " the file that encoder.weights names must be the same for every worker"
+                )
         if self.mode == "search":
             return search_reading(reading, self.gallery, self.embedder, self.settings).json()
         who = placed(self.folder, clip)

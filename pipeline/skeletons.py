@@ -27,12 +27,12 @@ from pipeline.values import PoseTrack
 from smsge.files import whole_file
 
 FORMAT = "reid-skeletons"
-CLOSEST = 1e-5
-"""Seconds between two frames, at the least: as far apart as the highest frame rate allowed puts them."""
-
 VERSION = 1
 MAX_ROWS = 1_000_000  # person-frames, eleven hours of one person at 25 frames a second; 0.8 GB in memory
 MAX_META = 1 << 20  # characters of JSON
+
+CLOSEST = 1e-5
+"""Seconds between two frames, at the least: as far apart as the highest frame rate allowed puts them."""
 
 _ROWS: dict[str, tuple[str, tuple[int, ...], float]] = {  # name: dtype, shape of a row, greatest magnitude
     "track": ("<i8", (), MAX_ROWS),

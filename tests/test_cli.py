@@ -20,8 +20,8 @@ import pipeline.embed as encoders
 import pipeline.synthetic.synthesize as synthesis
 from cli_call import Call
 from cli_terminal import Terminal
+from pipeline.crew import Done
 from pipeline.errors import UserError
-from pipeline.pool import Done
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
@@ -447,6 +447,10 @@ def test_batch(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(row["clip"] for row in rows) == ["a.npz", "broken.mp4", "sub/b.npz"]
     assert json.loads(enrolled(*words, "--json").stdout)["resumed"] == 2
     one_line(enrolled("batch", "nowhere", "--out", "results"), 2, "nowhere")
+    one_line(enrolled(*words, "--address", "head:6379"), 2, "--engine ray")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "pipeline.ray_engine", raising=False)
+    one_line(enrolled(*words, "--engine", "ray"), 2, "pip install", "[ray]")
 
 
 def test_demo_without_samples(reid: Shell) -> None:

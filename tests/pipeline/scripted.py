@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from stick_people import Stick, walk
 
+from pipeline.crew import Alive
 from pipeline.errors import PoseModelError, VideoError
 from pipeline.gallery import Gallery
-from pipeline.pool import Alive
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
+from pipeline.templates import Embedder
 from pipeline.thresholds import Thresholds
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
@@ -73,8 +74,8 @@ def gallery_at(path: Path) -> Gallery:
 class ScriptedRead:
     """What a worker does in these tests: a file called `slow`, `dies`, … does so, any other is read as it is."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.reader = Reader(settings, embedder=ShoulderEncoder())
+    def __init__(self, settings: Settings, embedder: Embedder | None = None) -> None:
+        self.reader = Reader(settings, embedder=embedder or ShoulderEncoder())
 
     def __call__(self, source: str, alive: Alive) -> tuple[float, Reading]:
         stem = Path(source).stem

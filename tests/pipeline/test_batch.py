@@ -15,10 +15,10 @@ import pytest
 from scripted import NARROW, WIDE, ScriptedRead, ShoulderEncoder, clip, gallery_at, unable
 
 from pipeline.batch import BatchResult, batch
+from pipeline.crew import Done
 from pipeline.enroll import enroll
-from pipeline.errors import ConfigError, GalleryError, PoseModelError, UserError, VideoError
+from pipeline.errors import CheckpointError, ConfigError, GalleryError, PoseModelError, UserError, VideoError
 from pipeline.ledger import Ledger
-from pipeline.pool import Done
 from pipeline.settings import BatchSettings, SearchSettings, Settings
 from pipeline.thresholds import Thresholds
 
@@ -31,7 +31,7 @@ def run(folder: Path, out: Path, mode: str = "search", **options: Any) -> BatchR
         return batch(folder, out, gallery=gallery, mode=mode, embedder=ShoulderEncoder(), **options)  # type: ignore[arg-type]
 
 
-def in_this_process(tasks: Iterable[str], make: Any, workers: int, patience: float) -> Iterator[Done[str, Any]]:
+def in_this_process(tasks: Iterable[str], make: Any, workers: int | None, patience: float) -> Iterator[Done[str, Any]]:
     """What `run_tasks` does, without the seconds that a process takes to start."""
     read = make()
     for task in tasks:
@@ -196,6 +196,20 @@ def test_what_fails_every_clip_ends_the_run(clips: Path, tmp_path: Path) -> None
     clip(clips / "model.npz")
     with pytest.raises(PoseModelError):
         run(clips, tmp_path / "3")
+
+
+def another_encoder(settings: Settings) -> ScriptedRead:
+    encoder = ShoulderEncoder()
+    encoder.fingerprint = "e" * 64
+    return ScriptedRead(settings, encoder)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("mode", ["search", "enroll"])
+def test_a_worker_that_has_other_weights_ends_the_run(clips: Path, tmp_path: Path, mode: str) -> None:
+    with pytest.raises(CheckpointError, match="encoded with other weights than this run's \\(shoulders\\)"):
+        run(clips, tmp_path / "out", mode, make_read=another_encoder)
+    assert people(tmp_path) == {"nan": 1}
 
 
 @pytest.mark.usefixtures("quick")

@@ -12,10 +12,11 @@ import pytest
 from mutations import MUTATIONS, mutants
 from stick_people import Stick
 
+from pipeline.crew import Alive
 from pipeline.errors import VideoError
 from pipeline.extract import extract
 from pipeline.names import printable
-from pipeline.pool import Alive, run_tasks
+from pipeline.pool import run_tasks
 from pipeline.values import Frame, Person
 
 SAMPLES = sorted((Path(__file__).parents[2] / "sample_videos").rglob("*.mp4"))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.crew import Alive, Done, WorkerDiedError
 from pipeline.errors import PoseModelError, UserError
-from pipeline.pool import Alive, Done, WorkerDiedError, run_tasks, usable_cores
+from pipeline.pool import run_tasks, usable_cores
 
 PATIENCE = 60.0
 
