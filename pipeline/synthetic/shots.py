@@ -34,7 +34,7 @@ from pipeline.synthetic.effects import draw_effects, with_effects
 from pipeline.synthetic.gait import session_style
 from pipeline.synthetic.looks import draw_clothes, draw_looks
 from pipeline.synthetic.outings import population_motion
-from pipeline.synthetic.scene import Actor, Scene, render, truth
+from pipeline.synthetic.scene import Actor, Scene, Walker, render, truth
 from pipeline.tracking import Tracker
 from pipeline.values import Progress, silent
 from smsge.datasets.kgbd import FPS, read_kgbd
@@ -102,6 +102,13 @@ class Drawn:
         return draw_shot(actor, seconds, day)
 
 
+def _on_that_day(seed: int, person: int, day: np.random.Generator) -> Walker:
+    """A person of `Drawn`, with what that day does to them; without a path."""
+    who = draw_person(np.random.default_rng([seed, person]))
+    body, style = with_effects(who.body, session_style(who.style, day, pace=1.0), draw_effects(day))
+    return replace(on_a_day(who, day), body=body, style=style)
+
+
 @dataclass(frozen=True)
 class Rounds:
     """The people of `Drawn`, each walking once round a loop, near a good camera: it sees every side of them."""
@@ -109,10 +116,8 @@ class Rounds:
     seed: int
 
     def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
-        who = draw_person(np.random.default_rng([self.seed, person]))
         day = np.random.default_rng([self.seed, person, 100 + shot])
-        body, style = with_effects(who.body, session_style(who.style, day, pace=1.0), draw_effects(day))
-        walker = round_loop(replace(on_a_day(who, day), body=body, style=style), day, 6.0)
+        walker = round_loop(_on_that_day(self.seed, person, day), day, 6.0)
         scene = film((walker,), day, seconds=7.0, fps=15.0, width=640, height=420, tall=210.0,
                      above=float(day.uniform(1.0, 2.6)))  # fmt: skip
         return replace(scene, grain=1.5), Spoil(grey=False, blur=0.3, quality=80, contrast=1.0, shift=0.0)
@@ -125,10 +130,8 @@ class Passes:
     seed: int
 
     def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
-        who = draw_person(np.random.default_rng([self.seed, person]))
         day = np.random.default_rng([self.seed, person, 200 + shot])
-        body, style = with_effects(who.body, session_style(who.style, day, pace=1.0), draw_effects(day))
-        walker = replace(on_a_day(who, day), body=body, style=style)
+        walker = _on_that_day(self.seed, person, day)
         seconds, tall = float(day.uniform(2.2, 3.4)), float(day.uniform(50.0, 95.0))
         azimuth, turned = float(day.uniform(-np.pi, np.pi)), float(day.normal(0.0, 0.25))
         heading = azimuth + (np.pi / 2 if day.random() < 0.5 else -np.pi / 2) + turned
