@@ -6,6 +6,7 @@ left or the place where the track broke. Anybody else is somebody else. Where th
 of the same colours, and nobody else may have gone there dressed alike: then the two are one track.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -47,27 +48,33 @@ def rejoined(tracks: Sequence[PoseTrack], colours: Sequence[np.ndarray | None]) 
 
     colours: (4, 3) in [0, 1] of each track's clothes, None where unknown: who has none is not rejoined.
     """
-    numbers = range(len(tracks))
-    alike = {(i, j) for i in numbers for j in numbers
-             if could_return(tracks[i], tracks[j]) and _dressed_alike(colours[i], colours[j])}  # fmt: skip
-    following = {i: j for i, j in alike if _is_next(i, j, alike, tracks)}
-    chains = []
-    for first in numbers:
-        if first not in following.values():
+    order = sorted(range(len(tracks)), key=lambda number: tracks[number].start)
+    starts = [tracks[number].start for number in order]
+    afters: dict[int, list[int]] = {number: [] for number in order}
+    befores: dict[int, list[int]] = {number: [] for number in order}
+    for i in order:
+        gone = tracks[i].end
+        for j in order[bisect_left(starts, gone) : bisect_right(starts, gone + RETURN_SECONDS)]:
+            if j != i and could_return(tracks[i], tracks[j]) and _dressed_alike(colours[i], colours[j]):
+                afters[i].append(j)
+                befores[j].append(i)
+
+    def is_next(i: int, j: int) -> bool:
+        """Whether j is the first to come of those who may be i, i the last to go of those who may be j, and nobody who
+        was there at the same time as either may be it as well."""
+        comers, goers = ([tracks[k] for k in found if k not in (i, j)] for found in (afters[i], befores[j]))
+        return all(tracks[j].end < one.start for one in comers) and all(one.end < tracks[i].start for one in goers)
+
+    following = {i: j for i in order for j in afters[i] if is_next(i, j)}
+    come_back, chains = set(following.values()), []
+    for first in order:
+        if first not in come_back:
             chain = [first]
             while chain[-1] in following:
                 chain.append(following[chain[-1]])
             chains.append([tracks[number] for number in chain])
     chains.sort(key=lambda chain: (chain[0].start, chain[0].id))
     return [_one_track(number, chain) for number, chain in enumerate(chains, start=1)]
-
-
-def _is_next(i: int, j: int, alike: set[tuple[int, int]], tracks: Sequence[PoseTrack]) -> bool:
-    """Whether j is the first to come of those who may be i, i the last to go of those who may be j, and nobody who was
-    there at the same time as either may be it as well."""
-    comers = [tracks[b] for a, b in alike if a == i and b != j]
-    goers = [tracks[a] for a, b in alike if b == j and a != i]
-    return all(tracks[j].end < other.start for other in comers) and all(other.end < tracks[i].start for other in goers)
 
 
 def _dressed_alike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
