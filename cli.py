@@ -21,25 +21,11 @@ app.add_typer(people, name="gallery")
 app.add_typer(models, name="models")
 
 
-class Walk(StrEnum):
-    """How the synthetic people walk."""
-
-    loop = "loop"
-    line = "line"
-    both = "both"
-
-
 class Where(StrEnum):
     """Where the workers of a batch run are."""
 
     local = "local"
     ray = "ray"
-
-
-class Skeletons(StrEnum):
-    """Layouts that synthetic skeletons can be written in."""
-
-    kinect20 = "kinect20"
 
 
 def _version(asked: bool) -> None:
@@ -323,59 +309,6 @@ def extract(
     tracks = [{"track": t.id, "start": t.start, "end": t.end, "frames": len(t)} for t in extraction.tracks]
     document = {"clip": extraction.source, "out": str(out), "frames": extraction.frames, "tracks": tracks}
     call.terminal.answer(grid(f"{out}: {extraction.source}", ("track", "seconds", "frames"), rows), document)
-
-
-@command(app, gallery=False)
-def synthesize(
-    call: Call,
-    out: Annotated[Path, typer.Option(help="Folder for the clips, or .npz for the skeletons.")],
-    people: Annotated[int, typer.Option(min=1, help="How many people.")] = 5,
-    clips: Annotated[int, typer.Option(min=1, help="Clips of each.")] = 2,
-    seconds: Annotated[float, typer.Option(min=1, help="Length of a clip.")] = 5.0,
-    walk: Annotated[Walk, typer.Option(help="Where they walk.")] = Walk.loop,
-    fps: Annotated[float, typer.Option(min=1, max=120, help="Frames a second.")] = 25.0,
-    width: Annotated[int, typer.Option(min=64, max=4096, help="Pixels, even.")] = 480,
-    height: Annotated[int, typer.Option(min=64, max=4096, help="Pixels, even.")] = 360,
-    tall: Annotated[float, typer.Option(min=16, help="Pixels that a person measures.")] = 200.0,
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Of H.264; smaller is better.")] = 26,
-    seed: Annotated[int | None, typer.Option(min=0, help="Other numbers, other people.", show_default=False)] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that draw.")] = 1,
-    truths: Annotated[Path | None, typer.Option(help="Folder for the true joints.", show_default=False)] = None,
-    samples: Annotated[bool, typer.Option("--samples", help="The clips of the demo instead.")] = False,
-    skeletons: Annotated[
-        Skeletons | None,
-        typer.Option(
-            help="Skeletons instead of clips, in KGBD's form at 30 a second, for `--dataset kgbd`; of the other "
-            "options, people, clips, seconds and seed matter.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Render walkers with a known body, gait and camera, or write their skeletons.
-
-    Example: `reid synthesize --out walkers/ --people 20 --clips 3`
-    """
-    if skeletons is not None:
-        from pipeline.synthetic.skeleton_file import write_skeletons
-
-        if samples or out.suffix != ".npz":
-            hint = "skeletons are one file: give --out FILE.npz, and no --samples"
-            raise typer.BadParameter(hint, param_hint="--skeletons")
-        walks = write_skeletons(out, people, clips, seed or 0, seconds, call.terminal.progress)
-        call.terminal.answer(f"{len(walks)} walks in {out}", {"out": str(out), "walks": walks})
-        return
-    if samples:
-        from pipeline.synthetic.samples import SEED, synthesize_samples
-
-        made = synthesize_samples(out, SEED if seed is None else seed, call.terminal.progress)
-    else:
-        from pipeline.synthetic.synthesize import Filming, synthesize
-
-        filming = Filming(walk.value, seconds, fps, width, height, tall, crf)
-        made = synthesize(
-            out, people, clips, seed or 0, filming, workers=workers, truths=truths, progress=call.terminal.progress
-        )
-    call.terminal.answer(f"{len(made)} clips in {out}", {"out": str(out), "clips": [str(path) for path in made]})
 
 
 @command(app)
