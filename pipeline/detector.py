@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DetectorError
+from pipeline.names import reason_of
 
 STRIDES = ((8, 16, 32), (8, 16, 32, 64))  # pixels a cell of each grid, in the usual models and in the largest
 SIDE = 640  # pixels, where the model leaves its input's size open
@@ -52,7 +53,7 @@ class PersonDetector:
         try:
             output = self._session.run(None, {self._name: picture})[0]
         except Exception as error:  # onnxruntime has a class of its own for each failure, and documents none
-            raise self._wrong(f"it cannot be run ({_one_line(error)})") from error
+            raise self._wrong(f"it cannot be run ({reason_of(error)})") from error
         try:
             boxes = decode(np.asarray(output), self._height, self._width)
         except ValueError as error:
@@ -133,9 +134,6 @@ def _session(path: Path) -> Any:
         # From memory: a model in a file may name other files, whose contents would be read with it.
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # see above
-        reason = _one_line(error)
-        raise DetectorError(f"the person detector {path} is no ONNX model ({reason}): give another") from error
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+        raise DetectorError(
+            f"the person detector {path} is no ONNX model ({reason_of(error)}): give another"
+        ) from error

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.names import reason_of
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -120,8 +121,9 @@ def _try_out(embedder: TrackEmbedder, name: str) -> None:
 
 
 def _no_calibration(name: str, error: Exception) -> CheckpointError:
-    why = " ".join(str(error).split())[:120]
-    return CheckpointError(f"{name}: has no usable calibration ({why}); make one with `python -m pipeline.calibrate`")
+    return CheckpointError(
+        f"{name}: has no usable calibration ({reason_of(error)}); make one with `python -m pipeline.calibrate`"
+    )
 
 
 def find_weights(wanted: str) -> Path:

@@ -19,7 +19,7 @@ from pipeline.database import Database, Row
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery_arrays import ArrayExport, write_arrays
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
-from pipeline.names import LONGEST_NAME, clip_label, person_name, printable
+from pipeline.names import LONGEST_NAME, clip_label, person_name, printable, reason_of
 from pipeline.records import EncoderId, Imported
 from pipeline.rows import VECTORS, content_hash, decode, moment, span, whole
 from pipeline.values import Progress, silent
@@ -122,8 +122,7 @@ def _opened(path: Path) -> Iterator[Export]:
     except _UNSOUND_ZIP as error:
         if not arrays and not isinstance(error, ValueError):
             raise  # a fault of ours
-        why = "".join(letter if letter.isprintable() else " " for letter in str(error))[:120] or type(error).__name__
-        raise GalleryError(f"{path} is not a sound export ({why}): nothing was imported") from error
+        raise GalleryError(f"{path} is not a sound export ({reason_of(error)}): nothing was imported") from error
 
 
 def _is_zip(path: Path) -> bool:

@@ -20,6 +20,12 @@ def printable(text: str) -> str:
     return "".join(c if _is_safe(c) else "?" for c in text)
 
 
+def reason_of(error: BaseException, most: int = 120) -> str:
+    """What a library's error says, as it may stand in a message: one line of at most so many characters, nothing in it
+    that a terminal obeys; the error's type where it says nothing."""
+    return printable(" ".join(str(error).split())[:most]) or type(error).__name__
+
+
 def person_name(text: str) -> str:
     """The form in which a name is stored: Unicode NFC, without spaces around it, so that equal names are equal.
 

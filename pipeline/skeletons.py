@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import SkeletonFileError
-from pipeline.names import printable
+from pipeline.names import reason_of
 from pipeline.values import PoseTrack
 from smsge.files import whole_file
 
@@ -122,9 +122,8 @@ def load_skeletons(path: str | Path) -> Extraction:
         ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
         tokenize.TokenError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
-        why = printable(" ".join(str(error).split())[:120]) or type(error).__name__
         raise SkeletonFileError(
-            f"{path} is not a sound skeletons file ({why}): extract it from the clip again"
+            f"{path} is not a sound skeletons file ({reason_of(error)}): extract it from the clip again"
         ) from error
 
 

@@ -8,6 +8,7 @@ generator's state, and a resumed run on the CPU is bit for bit the unbroken one.
 import csv
 import io
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -44,13 +45,13 @@ class Batch:
     truth: Tensor | None = None
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """Something that is trained: a module that holds all that is trained, and the loss that trains it."""
 
+    @abstractmethod
     def loss(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """The scalar mean over the batch's clips. Draws only from `generator`, which lives on the CPU and is the same
         in every process that has a share of the batch. Every objective has its own."""
-        raise NotImplementedError
 
     def begin_epoch(self, epoch: int, clips: Clips) -> None:
         """Called before the first step of epoch 0, 1, … with all training clips, in evaluation mode and without

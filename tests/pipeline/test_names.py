@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import GalleryError
-from pipeline.names import clip_label, person_name
+from pipeline.names import clip_label, person_name, reason_of
 
 
 def test_equal_names_are_stored_equal() -> None:
@@ -36,3 +36,9 @@ def test_names_that_cannot_be_kept_are_refused_in_one_line(name: str) -> None:
 def test_clip_labels_hold_no_folders_and_no_passwords(clip: str, label: str) -> None:
     assert clip_label(clip) == label
     assert clip_label(label) == label
+
+
+def test_a_reason_is_one_line_that_no_terminal_obeys() -> None:
+    assert reason_of(ValueError("no\n such\x1b[31m thing")) == "no such?[31m thing"
+    assert reason_of(ValueError("x" * 500)) == "x" * 120
+    assert reason_of(EOFError()) == "EOFError"
