@@ -108,7 +108,7 @@ class AvDecoder:
         first, step = None, 1.0 / (self.declared.fps or 25.0)
         last = -step
         for frame in self._frames():
-            stamp = frame.time
+            stamp = self._stamp(frame)
             if stamp is None:
                 seconds = last + step
             else:
@@ -118,6 +118,12 @@ class AvDecoder:
                 seconds = last + 1e-3
             last = seconds
             yield self._upright(frame), seconds
+
+    def _stamp(self, frame: Any) -> float | None:
+        """Seconds, from any beginning. AVI keeps no times of showing, so those of a codec that reorders are made up."""
+        if self._container.format.name != "avi":
+            return None if frame.time is None else float(frame.time)
+        return None if frame.dts is None else float(frame.dts * frame.time_base)
 
     def _frames(self) -> Iterator[Any]:
         """Frames, leaving out packets that are damaged."""

@@ -85,6 +85,19 @@ def test_variable_frame_rate_keeps_true_times(tmp_path: Path, suffix: str) -> No
         np.testing.assert_allclose([1000 * frame.time for frame in video], times, atol=1.5)
 
 
+def test_pictures_that_are_coded_out_of_order_have_even_times_in_an_avi(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"bf": "2", "b-adapt": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for value in range(20):
+            picture = np.full((48, 64, 3), 10 * value, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    with open_video(path) as video:
+        np.testing.assert_allclose([frame.time for frame in video], 0.1 * np.arange(20), atol=1e-6)
+
+
 def test_times_begin_at_zero(tmp_path: Path) -> None:
     with open_video(write_clip(tmp_path / "a.mkv", [5000, 5040, 5080])) as video:
         np.testing.assert_allclose([frame.time for frame in video], [0, 0.04, 0.08], atol=2e-3)
