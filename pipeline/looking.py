@@ -2,8 +2,9 @@
 
 Proposals come from what moves before a fixed camera and from overlapping tiles of the frame at several scales, or from
 a person detector where the user has one. A look costs about as much as following one person for one frame, so looks are
-paid for: each second earns looks for everybody who is followed, a look that finds nobody spends one, and one
-that finds somebody is free. So one person followed costs a look or so in a second, and in a crowd there are many looks.
+paid for: each second earns looks for everybody who is followed, a look that finds nobody spends one, one that finds
+somebody is free, and who turns out to be somebody pays for more: where there is one there may be others. So one person
+followed costs a look or so in a second, and a crowd is looked through until the looks find nobody.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,16 +12,19 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from pipeline.movement import Movement
-from pipeline.people import Window, overlap, window_around
+from pipeline.people import Window, overlap, shared, window_around
 from pipeline.values import Frame
 
 Detector = Callable[[np.ndarray], list[np.ndarray]]
 """A picture (H, W, 3) uint8 to the boxes (4,) of the people in it, x0 y0 x1 y1 in pixels, the surest first."""
 
 EARNED = 1.25  # looks that a second of footage earns for each person followed
+WELCOME = 2.0  # looks that somebody who is there indeed pays for
 SAVED = 3.0  # looks that can be saved up, and the most in one frame
 KEPT = 1.0  # looks that tiles leave for what moves
-REST = 1.0  # seconds for which a place where nobody was found is not looked at because of movement
+REST = 0.3  # seconds for which what moves is not looked at again; twice as long each time that it is still there
+SAME = 0.4  # intersection over union of two boxes above which the same moves: who walks in grows, who walks on goes away
+FILLED = 0.4  # of a tile's side that a body takes up where it is found best
 SMALLEST_TILE = 200  # pixels
 LEAST_WINDOW = 96.0  # pixels: in a smaller picture there is too little to see
 
@@ -54,10 +58,10 @@ class Search:
         self._movement = Movement()
         self._tiles: list[Window] = []
         self._size = (0, 0)
-        self._next = 0
+        self._left: list[Window] = []  # of this round
         self._begun = self._time = -np.inf
         self._saved = SAVED
-        self._resting: list[tuple[float, np.ndarray]] = []
+        self._looked: list[tuple[float, float, np.ndarray]] = []  # at what moved: when, for how long it rests, its box
 
     def windows(self, frame: Frame, followed: Sequence[np.ndarray]) -> Iterator[Window]:
         """Where to look in this frame, given the boxes of the people followed; say `found` before taking the next."""
@@ -66,13 +70,14 @@ class Search:
             yield from self._detected(self._detector, frame, followed)
             return
         if self._size != (width, height):
-            self._size, self._tiles, self._next = (width, height), tiles(width, height), 0
+            self._size, self._tiles = (width, height), tiles(width, height)
+            self._left = list(self._tiles)
         self._movement.update(frame, followed)
-        self._resting = [(until, box) for until, box in self._resting if until > frame.time]
+        self._looked = [look for look in self._looked if frame.time < look[0] + 2 * look[1]]
         earned = EARNED * len(followed) * min(max(frame.time - self._time, 0.0), 1.0)
         self._time = frame.time
         self._saved = min(SAVED, self._saved + earned) if followed else max(1.0, self._saved)
-        proposals = self._proposed(frame, alone=not followed)
+        proposals = self._proposed(frame, followed)
         for _ in range(int(SAVED)):
             # What is proposed counts as looked at, so nothing may be proposed that cannot be paid for.
             window = next(proposals, None) if self._saved >= 1 else None
@@ -85,22 +90,45 @@ class Search:
         """The look at the last window found somebody new."""
         self._saved = min(SAVED, self._saved + 1)
 
-    def _proposed(self, frame: Frame, alone: bool) -> Iterator[Window]:
+    def confirmed(self) -> None:
+        """Somebody whom a look had found is there indeed."""
+        self._saved = min(SAVED, self._saved + WELCOME)
+
+    def _proposed(self, frame: Frame, followed: Sequence[np.ndarray]) -> Iterator[Window]:
         height, width = frame.rgb.shape[:2]
-        if alone and frame.index % 2 == 0:
+        alone = not followed
+        whole_first = alone and frame.index % 2 == 0
+        if whole_first:
             yield 0, 0, width, height
         for box in self._movement.boxes:
-            if not any(overlap(box, rest) > 0.3 for _, rest in self._resting):
-                self._resting.append((frame.time + REST, box))
+            if self._is_rested(box, frame.time):
                 yield _around(box, 1.7, width, height)
-        if self._next >= len(self._tiles) and frame.time - self._begun >= self._seconds:
-            self._next = 0
-        if self._next < len(self._tiles) and (alone or self._saved >= 1 + KEPT):
-            self._begun = frame.time if self._next == 0 else self._begun
-            self._next += 1
-            yield self._tiles[self._next - 1]
-        if alone:
+        if not self._left and frame.time - self._begun >= self._seconds:
+            self._left = list(self._tiles)
+        if self._left and (alone or self._saved >= 1 + KEPT):
+            self._begun = frame.time if len(self._left) == len(self._tiles) else self._begun
+            yield self._next_tile(followed)
+        if alone and not whole_first:
             yield 0, 0, width, height
+
+    def _is_rested(self, box: np.ndarray, time: float) -> bool:
+        """Whether to look at what moves in the box now, which is then noted."""
+        again = next((look for look in self._looked if shared(box, look[2]) > SAME), None)
+        if again is not None and time < again[0] + again[1]:
+            return False
+        rest = REST if again is None else 2 * again[1]
+        self._looked = [look for look in self._looked if look is not again] + [(time, rest, box)]
+        return True
+
+    def _next_tile(self, followed: Sequence[np.ndarray]) -> Window:
+        """Of the tiles left, one of the kind in which a body as tall as those followed fills a good part."""
+        if followed:
+            side = float(np.median([max(box[2:] - box[:2]) for box in followed])) / FILLED
+            best = min(self._left, key=lambda tile: abs(np.log((tile[2] - tile[0]) / side)))
+        else:
+            best = self._left[0]
+        self._left.remove(best)
+        return best
 
     def _detected(self, detector: Detector, frame: Frame, followed: Sequence[np.ndarray]) -> Iterator[Window]:
         if frame.time - self._begun < self._seconds:

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.people import SMALLEST
+from pipeline.people import SMALLEST, overlap
 from pipeline.values import Frame
 
 SPACING = 0.09  # seconds between the pictures compared
 SIDE = 320  # pixels, of the small picture
 AREA = 80  # pixels of the small picture, after growing: less is noise
+PIECE = 0.5  # heights of somebody explained: what is smaller and touches them is their foot or shadow
 MEMORY = 300  # pictures in which what stands still becomes background
 CELLS = (8, 6)  # parts of the picture that are asked whether they changed
 DETAIL, CHANGED = 2.0, 6.0  # mean grey levels in a cell
@@ -50,8 +51,14 @@ class Movement:
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
         order = np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable") + 1
         for x, y, w, h, area in stats[order]:
-            if max(w, h) / scale >= SMALLEST and area >= AREA:
-                self.boxes.append(np.array([x, y, x + w, y + h], np.float64) / scale)
+            box = np.array([x, y, x + w, y + h], np.float64) / scale
+            if max(w, h) / scale >= SMALLEST and area >= AREA and not any(_piece_of(box, body) for body in explained):
+                self.boxes.append(box)
+
+
+def _piece_of(box: np.ndarray, body: np.ndarray) -> bool:
+    small = float(max(box[2:] - box[:2])) < PIECE * float(max(body[2:] - body[:2]))
+    return small and overlap(box, body) > 0
 
 
 def _background() -> cv2.BackgroundSubtractorMOG2:

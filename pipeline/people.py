@@ -74,6 +74,13 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return float(max(0.0, sides[0]) * max(0.0, sides[1]) / max(smaller, 1e-6))
 
 
+def shared(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    sides = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0.0)
+    both = float(sides[0] * sides[1])
+    return both / max(float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both, 1e-6)
+
+
 def same_body(a: Person, b: Person) -> bool:
     """Whether two poses of one frame are of one body: their joints lie on each other."""
     apart = np.linalg.norm(a.image[JOINTS] - b.image[JOINTS], axis=1).mean()

@@ -32,9 +32,11 @@ from pipeline.settings import PoseSettings
 from pipeline.values import Frame, Person, Progress, silent
 
 ROOM = 2.0  # side of a window, in body heights
+WIDE = 1.5  # times that side: in a larger window a newcomer's landmarker begins anew, in one of their own
 STEP = 0.1  # by how much an edge of a window may move from frame to frame, in body heights
 CONFIRMED = 2  # frames in which a newcomer must be found again before they are reported
-LOST = 0.5  # seconds out of sight after which a person is no longer followed
+LOST = 1.0  # seconds out of sight after which a person is no longer followed
+HIDDEN, HIDDEN_SPACING = 0.25, 0.08  # seconds out of sight after which they are looked for less often, and how often then
 STILL, STILL_SECONDS = 0.04, 1.0  # body heights moved within so many seconds: standing
 STANDING_SPACING = 0.2  # seconds between two looks at somebody who stands
 
@@ -85,7 +87,7 @@ class _Followed:
 
         The landmarker expects the body where it was in the picture before, so a leap would make it lose the body.
         """
-        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST))
+        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST / 2))
         aim = np.array(window_around(self.expected(time), room, width, height), np.float64)
         step = np.inf if self.missed else STEP * self.height
         self._window += np.clip(aim - self._window, -step, step)
@@ -99,6 +101,8 @@ class _Followed:
         return np.asarray(self.person.box + np.tile(shift, 2) + np.array([-margin, -margin, margin, margin]))
 
     def due(self, time: float) -> bool:
+        if time - self.seen > HIDDEN and self.missed:
+            return time - self.posed >= HIDDEN_SPACING - 1e-6
         standing = time - self._anchored >= STILL_SECONDS
         return not standing or time - self.posed >= STANDING_SPACING - 1e-6
 
@@ -178,6 +182,8 @@ class FollowingPose:
         for place, one in enumerate(self._followed):
             if place in found:
                 one.found(found[place], time)
+                if one.hits == CONFIRMED:
+                    self._search.confirmed()
             elif one.posed == time:
                 one.missed = True
         here = [one.person for place, one in enumerate(self._followed) if place in found and one.hits >= CONFIRMED]
@@ -189,13 +195,16 @@ class FollowingPose:
         return one.surprise(person, one.seen) < 0.3 and 0.5 < body_height(person) / one.height < 2.0
 
     def _part(self, found: dict[int, Person], time: float) -> None:
-        """Where two landmarkers hold one body, leave it to the one that expected it there."""
+        """Where two landmarkers hold one body, leave it to the one that expected it there; the other looks anew."""
         for a in sorted(found):
             for b in sorted(found):
                 if a < b and a in found and b in found and same_body(found[a], found[b]):
                     one, other = self._followed[a], self._followed[b]
                     strange = one.surprise(found[a], time) > other.surprise(found[b], time)
-                    del found[a if other.hits >= CONFIRMED and strange else b]
+                    loser = a if other.hits >= CONFIRMED and strange else b
+                    del found[loser]
+                    self._followed[loser].missed = True
+                    self._followed[loser].follower(_BLANK, time)
 
     def _dismiss(self, time: float, width: int, height: int) -> None:
         """Give up those who are out of sight for too long, have left the frame, or were never confirmed."""
@@ -217,7 +226,8 @@ class FollowingPose:
         """Send the scout where somebody may be who is not followed; whom it finds is followed from the next frame."""
         if len(self._followed) >= self._settings.max_people:
             return
-        for window in self._search.windows(frame, [one.box(frame.time) for one in self._followed]):
+        followed = [one.box(frame.time) for one in self._followed if frame.time - one.seen <= LOST / 2]
+        for window in self._search.windows(frame, followed):
             if self._scouted(frame, window):
                 self._search.found()
                 if len(self._followed) >= self._settings.max_people:
@@ -233,6 +243,11 @@ class FollowingPose:
         if any(same_body(person, other) for other in known):
             self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
             return False
+        height, width = frame.rgb.shape[:2]
+        room = ROOM * body_height(person)
+        if window[2] - window[0] > WIDE * room:  # others may be in it, too
+            self._scout(_BLANK, frame.time)
+            window = window_around(centre_of(person), room, width, height)
         # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
         self._followed.append(_Followed(self._scout, person, window, frame.time))
         self._scout = None
