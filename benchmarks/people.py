@@ -7,8 +7,10 @@ right, each in a lane of their own before a camera 20 m away, so that they cross
 sighting is a true person when most of its twelve joints lie within a tenth of the body's height of the true ones.
 People of whom less than six tenths are in view, because somebody nearer covers them or they are half outside the
 picture, are neither missed nor wrong, and the first second of a scene, in which everybody has to be found, is told
-apart. A switch is a true person whose track's number changes; a swap is a switch to a number that was somebody else's
-before.
+separately. "Apart" is the recall of those beside whom nobody else is within half a body's height. A switch is a true
+person whose track's number changes; a swap is a switch to a number that was somebody else's before. Where two bodies lie
+on each other, a sighting that fits both is taken for the one whose number it has, as in the CLEAR MOT measures
+(Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", EURASIP JIVP 2008).
 
 Recall and precision are those of the tracks that `extract` would give, not of the detector alone.
 """
@@ -42,6 +44,7 @@ WIDTH, HEIGHT, FPS, DISTANCE = 1280, 720, 12.0, 20.0
 FINDING = 1.0  # seconds in which everybody has to be found
 NEAR = 0.1  # body heights between a joint found and the true one
 IN_VIEW = 0.6  # of a body
+BESIDE = 0.5  # body heights between the middles of two people who are not apart
 BONES = (("head", "neck"), ("neck", "left hip"), ("neck", "right hip"), ("left shoulder", "right shoulder"),
          ("left shoulder", "left hip"), ("right shoulder", "right hip"), ("left hip", "right hip"),
          *((f"{side} {a}", f"{side} {b}") for side in ("left", "right") for a, b in (
@@ -59,6 +62,8 @@ class Score:
     there: int
     found: int
     wrong: int
+    apart: int
+    apart_found: int
     crossings: int
     switches: int
     swaps: int
@@ -116,6 +121,14 @@ def in_view(known: Truth) -> np.ndarray:
     return shares
 
 
+def apart(known: Truth) -> np.ndarray:
+    """(P, T) whether nobody else's middle lies within half a body's height."""
+    middle = known.pixels.mean(axis=2)
+    between = np.linalg.norm(middle[:, None] - middle[None], axis=3)
+    between[np.arange(len(middle)), np.arange(len(middle))] = np.inf
+    return np.asarray((between > BESIDE * heights(known)[:, None]).all(axis=1))
+
+
 def crossings(known: Truth, seen: np.ndarray) -> int:
     """How often two people in the picture change sides at about one height: once for each pair."""
     middle, tall = known.pixels.mean(axis=2), heights(known)
@@ -141,10 +154,10 @@ def sightings(frames: Iterable[Frame], pose: PoseEstimator) -> tuple[list[PoseTr
 def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spent: tuple[float, float]) -> Score:
     """Compares tracks with the truth, frame by frame."""
     index = [known.joints.index(name) for name in MATCHED]
-    share, size = in_view(known), heights(known)
+    share, size, free = in_view(known), heights(known), apart(known)
     numbers: list[int | None] = [None] * people
     had: dict[int, int] = {}
-    there = found = wrong = switches = swaps = early = early_found = 0
+    there = found = wrong = alone = alone_found = switches = swaps = early = early_found = 0
     for t, moment in enumerate(known.times):
         here = [(track.id, track.image[row, JOINTS]) for track in tracks
                 for row in np.flatnonzero(track.frames == t)]  # fmt: skip
@@ -153,7 +166,9 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
             for column, (_, joints) in enumerate(here):
                 off = np.linalg.norm(joints - known.pixels[p, t, index], axis=1) / size[p, t]
                 right[p, column] = (off < NEAR).mean()
-        rows, columns = linear_sum_assignment(-right) if right.size else (np.zeros(0, int), np.zeros(0, int))
+        same = np.array([[numbers[p] == number for number, _ in here] for p in range(people)], bool)
+        fit = right + (same.reshape(right.shape) & (right > 0.5))
+        rows, columns = linear_sum_assignment(-fit) if fit.size else (np.zeros(0, int), np.zeros(0, int))
         pairs = {p: c for p, c in zip(rows, columns, strict=True) if right[p, c] > 0.5}
         counted = share[:, t] >= IN_VIEW
         if moment < FINDING:
@@ -163,14 +178,16 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
             there += int(counted.sum())
             found += sum(int(counted[p]) for p in pairs)
             wrong += len(here) - len(pairs)
+            alone += int((counted & free[:, t]).sum())
+            alone_found += sum(int(counted[p] & free[p, t]) for p in pairs)
         for p, c in pairs.items():
             number = here[c][0]
             if numbers[p] is not None and numbers[p] != number:
                 switches += 1
-                swaps += had.get(number, p) != p
+                swaps += int(had.get(number, p) != p)
             numbers[p] = number
             had.setdefault(number, p)
-    return Score(people, tall, there, found, wrong, crossings(known, share), switches, swaps,
+    return Score(people, tall, there, found, wrong, alone, alone_found, crossings(known, share), switches, swaps,
                  early_found / max(1, early), *(len(known.times) / seconds for seconds in spent))  # fmt: skip
 
 
@@ -183,7 +200,7 @@ def measure(people: int, tall: int, seconds: float, seed: int, pose: PoseEstimat
 
 def table(scores: Sequence[Score]) -> str:
     """A Markdown table: a line for each scene, then one for each height."""
-    head = ("height, px", "people", "recall", "precision", "first second", "switches (swaps) / crossings", "frames/s",
+    head = ("height, px", "people", "recall", "apart", "precision", "first second", "switches (swaps) / crossings", "frames/s",
             "per CPU second")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in scores:
@@ -194,12 +211,14 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def _line(tall: str, people: str, scores: Sequence[Score]) -> str:
-    names = ("found", "wrong", "switches", "swaps", "crossings")
-    found, wrong, switches, swaps, crossed = (sum(getattr(one, name) for one in scores) for name in names)
+    names = ("found", "wrong", "apart", "apart_found", "switches", "swaps", "crossings")
+    found, wrong, alone, alone_found, switches, swaps, crossed = (
+        sum(getattr(one, name) for one in scores) for name in names
+    )
     first = np.mean([one.first_second for one in scores])
     fps, cpu_fps = (1 / np.mean([1 / getattr(one, name) for one in scores]) for name in ("fps", "cpu_fps"))
     return (
-        f"| {tall} | {people} | {recall(scores):.3f} | {found / max(1, found + wrong):.3f} | {first:.2f} |"
+        f"| {tall} | {people} | {recall(scores):.3f} | {alone_found / max(1, alone):.3f} | {found / max(1, found + wrong):.3f} | {first:.2f} |"
         f" {switches} ({swaps}) / {crossed} | {fps:.1f} | {cpu_fps:.1f} |"
     )
 

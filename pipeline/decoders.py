@@ -89,6 +89,7 @@ class AvDecoder:
         self._stream.thread_type = "AUTO"
         # Pictures can also become large later.
         self._stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
+        self._no_showing_times = self._container.format.name == "avi"
         self._max_side = max_side
         self._network = network
         self.declared = self._read_header()
@@ -121,9 +122,9 @@ class AvDecoder:
 
     def _stamp(self, frame: Any) -> float | None:
         """Seconds, from any beginning. AVI keeps no times of showing, so those of a codec that reorders are made up."""
-        if self._container.format.name != "avi":
-            return None if frame.time is None else float(frame.time)
-        return None if frame.dts is None else float(frame.dts * frame.time_base)
+        if self._no_showing_times:
+            return None if frame.dts is None else float(frame.dts * frame.time_base)
+        return None if frame.time is None else float(frame.time)
 
     def _frames(self) -> Iterator[Any]:
         """Frames, leaving out packets that are damaged."""

@@ -35,8 +35,7 @@ ROOM = 2.0  # side of a window, in body heights
 WIDE = 1.5  # times that side: in a larger window a newcomer's landmarker begins anew, in one of their own
 STEP = 0.1  # by how much an edge of a window may move from frame to frame, in body heights
 CONFIRMED = 2  # frames in which a newcomer must be found again before they are reported
-LOST = 1.0  # seconds out of sight after which a person is no longer followed
-HIDDEN, HIDDEN_SPACING = 0.25, 0.08  # seconds out of sight after which they are looked for less often, and how often then
+LOST = 0.5  # seconds out of sight after which a person is no longer followed
 STILL, STILL_SECONDS = 0.04, 1.0  # body heights moved within so many seconds: standing
 STANDING_SPACING = 0.2  # seconds between two looks at somebody who stands
 
@@ -87,7 +86,7 @@ class _Followed:
 
         The landmarker expects the body where it was in the picture before, so a leap would make it lose the body.
         """
-        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST / 2))
+        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST))
         aim = np.array(window_around(self.expected(time), room, width, height), np.float64)
         step = np.inf if self.missed else STEP * self.height
         self._window += np.clip(aim - self._window, -step, step)
@@ -101,8 +100,6 @@ class _Followed:
         return np.asarray(self.person.box + np.tile(shift, 2) + np.array([-margin, -margin, margin, margin]))
 
     def due(self, time: float) -> bool:
-        if time - self.seen > HIDDEN and self.missed:
-            return time - self.posed >= HIDDEN_SPACING - 1e-6
         standing = time - self._anchored >= STILL_SECONDS
         return not standing or time - self.posed >= STANDING_SPACING - 1e-6
 
@@ -226,8 +223,7 @@ class FollowingPose:
         """Send the scout where somebody may be who is not followed; whom it finds is followed from the next frame."""
         if len(self._followed) >= self._settings.max_people:
             return
-        followed = [one.box(frame.time) for one in self._followed if frame.time - one.seen <= LOST / 2]
-        for window in self._search.windows(frame, followed):
+        for window in self._search.windows(frame, [one.box(frame.time) for one in self._followed]):
             if self._scouted(frame, window):
                 self._search.found()
                 if len(self._followed) >= self._settings.max_people:

@@ -207,6 +207,7 @@ def test_a_stream_that_was_not_there_at_the_start_is_passed_over(
     class Stumbling:
         def __init__(self, container: Any) -> None:
             self.container, self.streams, self.duration = container, container.streams, container.duration
+            self.format = container.format
             self.stumbled = False
 
         def demux(self, stream: Any) -> Iterator[Any]:
