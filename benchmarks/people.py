@@ -8,8 +8,8 @@ sighting is a true person when most of its twelve joints lie within a tenth of t
 People of whom less than six tenths are in view, because somebody nearer covers them or they are half outside the
 picture, are neither missed nor wrong, and the first second of a scene, in which everybody has to be found, is told
 separately. "Apart" is the recall of those beside whom nobody else is within half a body's height. A switch is a true
-person whose track's number changes; a swap is a switch to a number that was somebody else's before. Where two bodies lie
-on each other, a sighting that fits both is taken for the one whose number it has, as in the CLEAR MOT measures
+person whose track's number changes; a swap is a switch to a number that was somebody else's before. Where two bodies
+lie on each other, a sighting that fits both is taken for the one whose number it has, as in the CLEAR MOT measures
 (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", EURASIP JIVP 2008).
 
 Recall and precision are those of the tracks that `extract` would give, not of the detector alone.
@@ -200,8 +200,8 @@ def measure(people: int, tall: int, seconds: float, seed: int, pose: PoseEstimat
 
 def table(scores: Sequence[Score]) -> str:
     """A Markdown table: a line for each scene, then one for each height."""
-    head = ("height, px", "people", "recall", "apart", "precision", "first second", "switches (swaps) / crossings", "frames/s",
-            "per CPU second")  # fmt: skip
+    head = ("height, px", "people", "recall", "apart", "precision", "first second", "switches (swaps) / crossings",
+            "frames/s", "per CPU second")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in scores:
         lines.append(_line(str(one.tall), str(one.people), [one]))
@@ -218,7 +218,8 @@ def _line(tall: str, people: str, scores: Sequence[Score]) -> str:
     first = np.mean([one.first_second for one in scores])
     fps, cpu_fps = (1 / np.mean([1 / getattr(one, name) for one in scores]) for name in ("fps", "cpu_fps"))
     return (
-        f"| {tall} | {people} | {recall(scores):.3f} | {alone_found / max(1, alone):.3f} | {found / max(1, found + wrong):.3f} | {first:.2f} |"
+        f"| {tall} | {people} | {recall(scores):.3f} | {alone_found / max(1, alone):.3f} |"
+        f" {found / max(1, found + wrong):.3f} | {first:.2f} |"
         f" {switches} ({swaps}) / {crossed} | {fps:.1f} | {cpu_fps:.1f} |"
     )
 

@@ -32,7 +32,6 @@ from pipeline.settings import PoseSettings
 from pipeline.values import Frame, Person, Progress, silent
 
 ROOM = 2.0  # side of a window, in body heights
-WIDE = 1.5  # times that side: in a larger window a newcomer's landmarker begins anew, in one of their own
 STEP = 0.1  # by how much an edge of a window may move from frame to frame, in body heights
 CONFIRMED = 2  # frames in which a newcomer must be found again before they are reported
 LOST = 0.5  # seconds out of sight after which a person is no longer followed
@@ -239,11 +238,6 @@ class FollowingPose:
         if any(same_body(person, other) for other in known):
             self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
             return False
-        height, width = frame.rgb.shape[:2]
-        room = ROOM * body_height(person)
-        if window[2] - window[0] > WIDE * room:  # others may be in it, too
-            self._scout(_BLANK, frame.time)
-            window = window_around(centre_of(person), room, width, height)
         # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
         self._followed.append(_Followed(self._scout, person, window, frame.time))
         self._scout = None

@@ -61,6 +61,36 @@ def test_a_round_of_tiles_waits_for_its_time() -> None:
     assert sum(map(len, looks(Search(2.0), scenes, crowd))) == 2 * rounds
 
 
+def test_the_tiles_in_which_a_body_like_those_followed_is_large_come_first() -> None:
+    search, crowd = Search(60.0), [standing(100, 40, 110).box] * 8
+    first = [window for here in looks(search, [ground(1280, 720)] * 40, crowd) for window in here]
+    assert len(first) > 10
+    assert {x1 - x0 for x0, _, x1, _ in first} == {259}
+
+
+def test_who_is_there_indeed_pays_for_looks_at_once() -> None:
+    for confirmed in (False, True):
+        search, scene = Search(60.0), ground(640, 360)
+        one = [standing(100, 40, 150).box]
+        counts = [len(here) for here in looks(search, [scene] * 60, one)]
+        last = max(k for k, count in enumerate(counts) if count)  # until the next one little is saved
+        search = Search(60.0)
+        looks(search, [scene] * (last + 1), one)
+        if confirmed:
+            search.confirmed()
+        assert len(list(search.windows(frame(scene, last + 1), one))) == confirmed
+
+
+def test_what_moves_is_looked_at_again_soon_when_it_has_changed_and_ever_less_often_while_it_stays() -> None:
+    search = Search(60.0)
+    entering = [np.array([600.0, 100, 620 + 2 * k, 200]) for k in (0, 4, 8, 40)]
+    assert [search._is_rested(box, 0.01 * k) for k, box in enumerate(entering)] == [True, False, False, True]
+    tree = np.array([0.0, 0, 50, 100])
+    times = [k / 25 for k in range(250) if search._is_rested(tree, k / 25)]
+    assert times[1] - times[0] < 2 * REST
+    assert len(times) <= 7
+
+
 def test_newcomer_is_looked_at_at_once_and_not_again_and_again() -> None:
     for people in (1, 20):  # with few looks to spare and with many
         search, followed = Search(0.0), [standing(30, 40, 150).box] * people

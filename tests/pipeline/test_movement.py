@@ -27,6 +27,19 @@ def test_what_moves_is_found_whole_and_what_is_explained_is_not() -> None:
     assert movement.boxes == []
 
 
+def test_a_foot_beside_somebody_explained_is_not_somebody_else_but_a_body_is() -> None:
+    movement = Movement()
+    for k in range(4):
+        movement.update(frame(ground(), 4 * k), [])
+    explained = np.array([190.0, 50, 240, 190])
+    foot = walker(200)
+    foot[150:180, 220:260] = 250
+    movement.update(frame(foot, 16), [explained])
+    assert movement.boxes == []
+    movement.update(frame(walker(235, walker(206)), 20), [explained])
+    assert len(movement.boxes) == 1
+
+
 def test_somebody_who_stops_is_still_not_background() -> None:
     movement = Movement()
     for k in range(100):

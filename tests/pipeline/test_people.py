@@ -13,6 +13,7 @@ from pipeline.people import (
     overlap,
     plausible,
     same_body,
+    shared,
     window_around,
 )
 from pipeline.values import Frame, Person
@@ -64,6 +65,13 @@ def test_same_body_by_joints_not_by_boxes() -> None:
     assert same_body(person, moved(person, 6, 4))
     assert not same_body(person, moved(person, 40, 0))
     assert overlap(person.box, moved(person, 20, 0).box) > 0.4
+
+
+def test_shared_is_intersection_over_union() -> None:
+    a = np.array([0.0, 0, 10, 10])
+    assert shared(a, a) == 1
+    assert shared(a, a + 5) == pytest.approx(25 / 175)
+    assert shared(a, a + 20) == 0
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,22 @@ def test_people_who_cross_are_both_kept(pose: FollowingPose) -> None:
     assert abs(found[80][1] - (60 + 320)) <= 2
 
 
+def test_who_loses_their_body_to_somebody_beside_them_looks_anew_in_the_same_frame() -> None:
+    readers: list[Reader] = []
+
+    def make() -> Reader:
+        readers.append(Reader())
+        return readers[-1]
+
+    both = {1: (200.0, 80.0), 2: (260.0, 84.0)}
+    with FollowingPose(PoseSettings(max_people=2), make) as pose:
+        assert run(pose, [both] * 20)[-1] == [200, 260]
+        before = [reader.calls for reader in readers]
+        pose(Frame(draw({2: both[2]}), 0.8, 20))
+    spent = sorted(reader.calls - calls for reader, calls in zip(readers, before, strict=True))
+    assert spent == [1, 3]  # the other's body, forgetting it, and a look with the other painted out
+
+
 def test_leaver_is_given_up_and_found_on_return(pose: FollowingPose) -> None:
     scenes = [{1: (100 + 3 * k, 80)} for k in range(30)] + [{}] * 30 + [{1: (300 - 3 * k, 80)} for k in range(30)]
     found = run(pose, scenes)
