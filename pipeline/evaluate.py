@@ -94,10 +94,10 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     last row is what the tool does, about the centre of those enrolled. A probe clip without a usable track counts as a
     miss.
     """
-    gallery = read_takes(protocol.enrol, settings, cache, embedder.frames)
+    gallery = read_takes(protocol.enrol, settings, embedder.lift, cache, embedder.frames)
     lines: list[Line] = []
     for name, takes in protocol.probes.items():
-        probes = read_takes(takes, settings, cache, embedder.frames)
+        probes = read_takes(takes, settings, embedder.lift, cache, embedder.frames)
         described = _descriptors(embedder, gallery, probes)
         own = [_line(name, descriptor, g, p, gallery, probes, takes) for descriptor, (g, p) in described.items()]
         tool = described[own[-1].descriptor]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.extract import extract
+from pipeline.lift import Lift
 from pipeline.normalize import normalize
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.quality import assess
@@ -26,7 +27,12 @@ class Take:
 
 
 def read_takes(
-    takes: Iterable[Take], settings: Settings, cache: Path | None = None, frames: int = 20, progress: Progress = silent
+    takes: Iterable[Take],
+    settings: Settings,
+    lift: Lift,
+    cache: Path | None = None,
+    frames: int = 20,
+    progress: Progress = silent,
 ) -> list[SkeletonSequence]:
     """The usable tracks of all takes, with identity (the person) and session (the clip).
 
@@ -44,7 +50,7 @@ def read_takes(
                     continue
                 if assess(track, settings.quality, settings.normalize.max_gap).refusal is not None:
                     continue
-                skeleton = normalize(track, settings.normalize)
+                skeleton = normalize(track, settings.normalize, lift)
                 if len(skeleton.windows(frames, frames)):
                     sequences.append(replace(skeleton, identity=take.person, session=str(take.clip)))
             progress("reading clips", number + 1, len(takes))

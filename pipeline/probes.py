@@ -139,7 +139,7 @@ class Reader:
         quality = assess(track, settings.quality, settings.normalize.max_gap)
         if quality.refusal is not None:
             return Probe(track, quality.score, quality.refusal, None)
-        skeleton = normalize(track, settings.normalize)
+        skeleton = normalize(track, settings.normalize, self.embedder.lift)
         longest = max(np.unique(skeleton.segment, return_counts=True)[1], default=0)
         if longest < self.embedder.frames:  # after all: the settings may ask for less than the encoder needs
             have, need = longest / skeleton.fps, self.embedder.frames / skeleton.fps

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.lift import Lift
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
 
@@ -31,6 +32,7 @@ class Embedder(Protocol):
 
     fingerprint: changes whenever the same skeleton would get another embedding. name: for people to read. dim: D.
     frames: the least skeletons, without a break between them, that can be embedded.
+    lift: what its skeletons are lifted with before they are made canonical.
     threshold: the similarity from which two templates are held to be of one person (false accept rate 1 %).
     thresholds: the same for other rates and more templates, as far as the encoder was calibrated for them.
     """
@@ -46,6 +48,9 @@ class Embedder(Protocol):
 
     @property
     def frames(self) -> int: ...
+
+    @property
+    def lift(self) -> Lift: ...
 
     @property
     def threshold(self) -> float: ...

@@ -131,7 +131,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         embedder, settings = load_embedder(EncoderSettings(weights=options.weights)), Settings()
-        shown, fitted = (read_shots(folder, settings, embedder.frames) for folder in (options.shots, options.fitted))
+        shown, fitted = (
+            [one.lifted(embedder.lift) for one in read_shots(folder, settings, embedder.frames)]
+            for folder in (options.shots, options.fitted)
+        )
         people = np.array([one.sequence.identity for one in shown])
         shots = np.array([one.sequence.session for one in shown])
         asked = questions(people, shots, np.array(list(map(azimuth, shown))))

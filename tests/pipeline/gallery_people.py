@@ -3,10 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from pipeline.gallery import ClipSource, Gallery
+from pipeline.lift import Lift
 from pipeline.templates import Template
 from pipeline.thresholds import Thresholds
 from smsge.layouts import CASIA14
@@ -22,6 +24,7 @@ class FakeEmbedder:
     seed: int = 0
     dim: int = DIM
     threshold: float = 0.5
+    lift: ClassVar[Lift] = Lift()
 
     @property
     def thresholds(self) -> Thresholds:
