@@ -21,7 +21,7 @@ from pipeline import normalize
 from pipeline.embed import describe
 from pipeline.errors import DatasetError, UserError
 from pipeline.lift import Lift
-from pipeline.population import Take, read_takes
+from pipeline.population import Take, read_takes, skeletons_of
 from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
@@ -201,7 +201,8 @@ def read_people(folder: Path, settings: Settings, lift: Lift, cache: Path | None
     loose = [clip.source for clip in clips if not clip.grouped]
     if loose:
         raise DatasetError(f"{loose[0]} is in nobody's folder: calibration needs {folder}/NAME/clip.mp4")
-    return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, lift, cache)
+    tracks = read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
+    return skeletons_of(tracks, settings, lift)
 
 
 def described(
