@@ -110,6 +110,13 @@ class Reader:
         """Free the pose model that was loaded here; safe to call twice."""
         self._open.close()
 
+    def check(self, source: str) -> None:
+        """Raise at once what `read` would raise of a source that is not there or cannot be opened; streams wait."""
+        if is_skeletons(source):
+            load_skeletons(source)
+        elif not is_stream(source):
+            open_video(source, self.settings.video).close()
+
     def read(self, source: str, progress: Progress = silent) -> Reading:
         """Everybody in `source`, a clip or a file of skeletons, ready to be enrolled or searched.
 
@@ -129,8 +136,7 @@ class Reader:
         from pipeline.pose import MediaPipePose
 
         if self._pose is None:
-            if not is_stream(source):
-                open_video(source, self.settings.video).close()  # a bad file is told before a model is fetched
+            self.check(source)  # a bad file is told before a model is fetched
             self._pose = self._open.enter_context(MediaPipePose(self.settings.pose, progress=progress))
         return extract(source, self.settings, pose=self._pose, progress=progress)
 
