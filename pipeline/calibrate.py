@@ -47,7 +47,7 @@ Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.6, "posture": 0.3, "joints": 0.05}
+SHRINKAGE = {"encoder": 0.2, "posture": 0.3, "joints": 0.05}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
