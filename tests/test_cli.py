@@ -315,7 +315,7 @@ def test_the_gallery_of_an_encoder_whose_skeletons_are_made_in_another_way(
     for words in (("search", enrolled.clip("one", ANNA)), ("gallery", "reindex")):
         result = enrolled(*words)
         one_line(result, 2, str(enrolled.gallery), "other", "made in another way", "enrol the clips again", "widths")
-        assert "reindex" not in result.stderr
+        assert "gallery reindex" not in result.stderr
     checks = {check["name"]: check for check in json.loads(enrolled("doctor", "--json").stdout)["checks"]}
     assert "enrol the clips again" in checks["gallery's encoder"]["mend"]
     assert enrolled.gallery.read_bytes() == before

@@ -96,7 +96,7 @@ def test_reindexing_is_advised_only_where_it_would_work(tmp_path: Path) -> None:
         open_gallery(path, ALSO_LIFTED)
     with pytest.raises(WrongEncoderError, match="another way: enrol the clips again") as caught:
         open_gallery(path, ENCODER)
-    assert "reindex" not in str(caught.value)
+    assert "gallery reindex" not in str(caught.value)
     with Gallery.open(path) as gallery:
         assert gallery.reindex(ALSO_LIFTED) == 3
     assert open_gallery(path, ALSO_LIFTED).stats().templates == 3
@@ -124,7 +124,7 @@ def test_skeletons_made_in_another_way_are_not_imported(tmp_path: Path, form: st
     with open_gallery(mine) as gallery:
         with pytest.raises(WrongEncoderError, match=r"made in another way.*nothing was imported; enrol") as caught:
             gallery.import_(tmp_path / f"out.{form}")
-        assert "reindex" not in str(caught.value)
+        assert "gallery reindex" not in str(caught.value)
         assert gallery.people() == []
     with Gallery.open_for_import(tmp_path / "new.db", tmp_path / f"out.{form}") as gallery:
         assert gallery.import_(tmp_path / f"out.{form}").templates == 3
@@ -168,4 +168,4 @@ def test_where_it_is_lost_the_gallery_goes_on_with_its_encoder_and_with_no_other
         connection.execute("DELETE FROM skeletons")
         connection.execute("DELETE FROM gallery")
     connection.close()
-    assert not any("reindex" in line for line in repair(path).lost)
+    assert not any("gallery reindex" in line for line in repair(path).lost)
