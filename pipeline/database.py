@@ -28,7 +28,7 @@ from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged, file_errors, log_of, make_private, may_write, refuse_no_database
 from pipeline.keys import gallery_key
 from pipeline.records import EncoderId
-from pipeline.schema import APPLICATION_ID, UPGRADES, VERSION, is_ours
+from pipeline.schema import APPLICATION_ID, TELLS_SKELETONS, UNTOLD, UPGRADES, VERSION, is_ours
 
 Row = tuple[Any, ...]
 
@@ -166,7 +166,7 @@ class Database:
 
     def _make_tables(self, encoder: EncoderId) -> None:
         self.change(f"PRAGMA application_id = {APPLICATION_ID}")
-        self.lay_out()
+        self.lay_out(encoder.skeletons)
         row = (encoder.fingerprint, encoder.name, encoder.dim)
         self.change("INSERT INTO gallery VALUES (1, ?, ?, ?, 0, 0)", row)
 
@@ -175,11 +175,15 @@ class Database:
         ((version,),) = self.rows("PRAGMA user_version")
         return int(version)
 
-    def lay_out(self) -> None:
-        """Lay the file out as the present version does; within a transaction (see `pipeline.migrating`)."""
-        for version in range(self.format() + 1, VERSION + 1):
+    def lay_out(self, skeletons: str = UNTOLD) -> None:
+        """Lay the file out as the present version does; within a transaction (see `pipeline.migrating`). skeletons: how
+        those in it were made, where it does not say."""
+        before = self.format()
+        for version in range(before + 1, VERSION + 1):
             for statement in UPGRADES[version]:
                 self.change(statement)
+        if before < TELLS_SKELETONS:
+            self.change("INSERT INTO skeletons VALUES (1, ?)", (skeletons,))
         self.change(f"PRAGMA user_version = {VERSION}")
 
     def _use_log(self) -> None:

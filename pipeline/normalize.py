@@ -16,6 +16,7 @@ from pipeline.settings import NormalizeSettings
 from pipeline.sides import mend_sides
 from pipeline.travel import mend_facing
 from pipeline.values import PoseTrack
+from smsge import canonical
 from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
@@ -30,6 +31,12 @@ SHORTEST = 0.6  # seconds; in shorter segments not even a heading can be told
 
 _SPAN = np.array([CASIA14.bones[i] for i in (0, 7, 10, 8, 11, 9, 12)])
 _PAIRS = ([0], [1, 2], [3, 4], [5, 6])  # of those: head to neck, neck to hips, thighs, shins
+
+
+def made_with(lift: Lift) -> str:
+    """How skeletons are made here with this lift, in short: they belong together where this is the same. The version of
+    this module, that of `smsge.canonical`, and which lift it is, if any."""
+    return f"{VERSION}.{canonical.VERSION}" + (f"-{lift.fingerprint}" if lift.layers else "")
 
 
 def normalize(track: PoseTrack, settings: NormalizeSettings, lift: Lift) -> SkeletonSequence:

@@ -9,6 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.lift import Lift
+from pipeline.normalize import made_with
+from pipeline.records import EncoderId
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
 
@@ -61,3 +63,8 @@ class Embedder(Protocol):
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         """Embed N skeletons: (N, D) float32, each row of unit length, row i for `sequences[i]`."""
         ...
+
+
+def encoder_id(embedder: Embedder) -> EncoderId:
+    """What a gallery keeps of the encoder that it belongs to."""
+    return EncoderId(embedder.fingerprint, embedder.name, embedder.dim, made_with(embedder.lift))

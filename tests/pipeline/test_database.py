@@ -80,8 +80,8 @@ def test_what_is_no_gallery_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_another_version_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 4")
-    assert "has format 4, this reid reads formats 1 to 3" in refusal(path)
+        connection.execute("PRAGMA user_version = 5")
+    assert "has format 5, this reid reads formats 1 to 4" in refusal(path)
 
 
 @pytest.mark.parametrize(
