@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cores import usable_cores
 from pipeline.crew import Alive, Done, WorkerDiedError
 from pipeline.errors import PoseModelError, UserError
-from pipeline.pool import run_tasks, usable_cores
+from pipeline.pool import run_tasks
 
 PATIENCE = 60.0
 
