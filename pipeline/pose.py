@@ -126,7 +126,8 @@ class FollowingPose:
     """The `PoseEstimator` that follows each person in a window of their own; keeps, between frames, where they were.
 
     settings: how many people at once, what is believed. make: opens one more `Follower`; the first is opened at once.
-    detector: says where people are, instead of the places that `Search` proposes by itself. threads: to pose and look in.
+    detector: says where people are, instead of the places that `Search` proposes by itself. threads: how many may pose
+    and look at once.
     """
 
     def __init__(
