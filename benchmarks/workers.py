@@ -2,7 +2,7 @@
 
     python benchmarks/workers.py [--seconds S] [--json]
 
-Four sample clips of one person each, repeated to S seconds (45). The bare loops are two processes, each of which decodes
+Four sample clips of one person each, repeated to S seconds (45). The bare loops are two processes, each of which reads
 two of them and hands every frame to one landmarker, as in extract.py. Then `batch` enrols all four into an empty
 gallery with two workers: it reads the files' sha256, finds and follows people, judges, normalises and encodes them, and
 writes the gallery and the results. Frames a second are counted from the first frame of the first clip to the end of the
@@ -60,8 +60,9 @@ def bare_loop(clips: list[str], model: Path, notes: Path) -> None:
 
 
 def stamped_read(notes: Path, settings: Settings) -> Read:
-    """What `read_clips` does in a worker, noted."""
+    """What `read_clips` does in a worker, noted; its models are loaded at the start, as a bare loop's is."""
     read = read_clips(settings)
+    read(str(SAMPLES / "search" / "nobody.mp4"), lambda: None)
 
     def noted(source: str, alive: Alive) -> tuple[float, Reading]:
         answers: list[tuple[float, Reading]] = []

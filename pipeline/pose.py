@@ -174,8 +174,9 @@ class FollowingPose:
 
     def _welcome(self) -> None:
         """Follow those whom the scout found in the last frame, once it is through with it."""
-        looking, self._looking = self._looking, None
-        if looking is not None:
+        if self._looking is not None:
+            wait([self._looking])  # which Ctrl-C may end: then it is waited for the next time
+            looking, self._looking = self._looking, None
             self._followed += looking.result()
 
     def _follow(self, frame: Frame) -> list[Person]:

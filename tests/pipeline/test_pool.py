@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cores import usable_cores
+from pipeline.cores import share_of_cores, usable_cores
 from pipeline.crew import Alive, Done, WorkerDiedError
 from pipeline.errors import PoseModelError, UserError
 from pipeline.pool import run_tasks
@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 def make(factor: int) -> Callable[[int, Alive], tuple[int, int]]:
-    threads = int(os.environ["OMP_NUM_THREADS"])
+    threads = share_of_cores()
 
     def do(task: int, alive: Alive) -> tuple[int, int]:
         if task == 13:
