@@ -206,5 +206,8 @@ def _without_ghosts(tracks: list[_Track]) -> list[_Track]:
 
 def _frames_shared(track: _Track, other: _Track) -> int:
     """In how many frames the two lie on each other."""
-    _, mine, theirs = np.intersect1d(track.rows.frames, other.rows.frames, assume_unique=True, return_indices=True)
+    a, b = track.rows.frames, other.rows.frames
+    if a[-1] < b[0] or b[-1] < a[0]:
+        return 0
+    _, mine, theirs = np.intersect1d(a, b, assume_unique=True, return_indices=True)
     return int((_iou(track.rows.boxes[mine], other.rows.boxes[theirs]) > 0.7).sum())
