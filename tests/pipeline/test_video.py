@@ -7,8 +7,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from pipeline import decoders
-from pipeline.decoders import AvDecoder
+from pipeline.decoders import AvDecoder, Picture, UnreadableError
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
 from pipeline.video import content_id, find_clips, is_stream, open_video, shown
@@ -322,6 +324,51 @@ def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
     assert not any(thread.name == "decode" for thread in threading.enumerate())
     with pytest.raises(VideoError, match="open it again"):
         next(iter(video))
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_decoding_ahead_changes_no_frame_and_no_time(tmp_path: Path, pause: float) -> None:
+    path = write_clip(tmp_path / "a.mp4", [33 * k + k % 3 for k in range(60)])
+    decoder = AvDecoder(str(path), 1920, network=False)
+    expected = list(decoder)
+    decoder.close()
+    with open_video(path) as video:
+        for count, (frame, (rgb, seconds)) in enumerate(zip(video, expected, strict=True)):
+            time.sleep(pause * (count == 3))  # long enough for the decoder to wait for room
+            assert (frame.index, frame.time) == (count, seconds)
+            np.testing.assert_array_equal(frame.rgb, rgb)
+
+
+def breaking_after_four(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Decoders that meet `error` after four frames."""
+    whole = AvDecoder.__iter__
+
+    def broken(self: AvDecoder) -> Iterator[Picture]:
+        yield from islice(whole(self), 4)
+        raise error
+
+    monkeypatch.setattr(AvDecoder, "__iter__", broken)
+
+
+def test_a_source_that_breaks_off_while_decoding_ahead_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(10)])
+    breaking_after_four(monkeypatch, UnreadableError("the cable was pulled"))
+    with open_video(path) as video:
+        assert len(list(video)) == 4
+    assert video.warnings == [f"{path}: broke off after 4 frames: the cable was pulled"]
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
+
+
+def test_an_error_while_decoding_ahead_is_raised_where_the_frames_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(10)])
+    breaking_after_four(monkeypatch, VideoError("the disk is gone: put it back"))
+    with open_video(path) as video, pytest.raises(VideoError, match="put it back"):
+        list(video)
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
 
 
 def test_few_frames_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
