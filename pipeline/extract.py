@@ -40,10 +40,10 @@ def extract(
         name = Path(info.source).name or info.source
         frames, last = 0, 0.0
         try:
-            for frame in video:
+            for posed, frame in enumerate(video, start=1):
                 tracker.update(frame, pose(frame))
                 frames, last = frame.index + 1, frame.time
-                if frames % _REPORT_EVERY == 0:
+                if posed % _REPORT_EVERY == 0:
                     progress(name, frames, info.frames_declared or None)
         except KeyboardInterrupt:
             if not is_stream(source) or frames == 0:
