@@ -40,12 +40,12 @@ from pipeline.settings import EncoderSettings, Settings
 from pipeline.skeletons import save_skeletons
 from pipeline.synthetic.scene import render
 from pipeline.synthetic.shots import Rounds
-from pipeline.values import PoseTrack
+from pipeline.values import Frame, Person, PoseTrack
 from pipeline.video import content_id
 from pipeline.video_writer import VideoWriter
 from smsge.bootstrap import mean_interval
 from smsge.centring import centre_of, centred
-from smsge.matching import cosine, matches_of
+from smsge.matching import Matches, cosine, matches_of
 
 FILM_FPS, FILM_SEED = 60.0, 9003
 
@@ -102,7 +102,7 @@ class _Counting:
     def __exit__(self, *_: object) -> None:
         """The estimator belongs to somebody else."""
 
-    def __call__(self, frame):  # type: ignore[no-untyped-def]  # as `PoseEstimator`
+    def __call__(self, frame: Frame) -> list[Person]:
         self.count += 1
         return self._pose(frame)
 
@@ -174,7 +174,7 @@ def _line(name: str, takes: Sequence[Take], stride: int, now: Mapping[str, list[
     )
 
 
-def _matches(probes: Sequence[Seen], enrolled: Sequence[Seen]):  # type: ignore[no-untyped-def]
+def _matches(probes: Sequence[Seen], enrolled: Sequence[Seen]) -> Matches:
     """As a search has it: about the centre of those enrolled."""
     names = np.array([seen.person for seen in enrolled])
     centre = centre_of(_vectors(enrolled), names)
@@ -251,9 +251,11 @@ def film(out: Path, people: int) -> None:
 
 def table(lines: Sequence[Line]) -> str:
     """A Markdown table; shares in per cent."""
-    head = ("probes", "stride", "frames/s posed", "CPU s per s", "s of tracks (tracks)", "Rank-1", "95 % interval",
-            "mAP", "Rank-1, enrolled at the first", "first name changed", "likeness to the first: median, 10th percentile",
-            "same person, others")  # fmt: skip
+    head = (
+        "probes", "stride", "frames/s posed", "CPU s per s", "s of tracks (tracks)", "Rank-1", "95 % interval", "mAP",
+        "Rank-1, enrolled at the first", "first name changed", "likeness to the first: median, 10th percentile",
+        "same person, others",
+    )  # fmt: skip
     rows = [
         f"| {line.probes} | {line.stride} | {line.fps:.1f} | {line.cpu:.2f} | {line.seconds:.0f} ({line.tracks}) "
         f"| {100 * line.rank1:.1f} | {100 * line.interval[0]:.0f} to {100 * line.interval[1]:.0f} "
