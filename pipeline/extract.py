@@ -46,13 +46,13 @@ def extract(
         name = Path(info.source).name or info.source
         frames, last = 0, 0.0
         try:
-            for frame in video:
+            for posed, frame in enumerate(video, start=1):
                 people = pose(frame)
                 if tracked is not None:
                     tracked.result()
                 tracked = thread.submit(tracker.update, frame, people)
                 frames, last = frame.index + 1, frame.time
-                if frames % _REPORT_EVERY == 0:
+                if posed % _REPORT_EVERY == 0:
                     progress(name, frames, info.frames_declared or None)
         except KeyboardInterrupt:
             if not is_stream(source) or frames == 0:

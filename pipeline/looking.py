@@ -56,6 +56,7 @@ class Search:
         self._size = (0, 0)
         self._next = 0
         self._begun = self._time = -np.inf
+        self._whole = False
         self._saved = SAVED
         self._resting: list[tuple[float, np.ndarray]] = []
 
@@ -68,6 +69,7 @@ class Search:
         if self._size != (width, height):
             self._size, self._tiles, self._next = (width, height), tiles(width, height), 0
         self._movement.update(frame, followed)
+        self._whole = not self._whole
         self._resting = [(until, box) for until, box in self._resting if until > frame.time]
         earned = EARNED * len(followed) * min(max(frame.time - self._time, 0.0), 1.0)
         self._time = frame.time
@@ -87,7 +89,7 @@ class Search:
 
     def _proposed(self, frame: Frame, alone: bool) -> Iterator[Window]:
         height, width = frame.rgb.shape[:2]
-        if alone and frame.index % 2 == 0:
+        if alone and self._whole:
             yield 0, 0, width, height
         for box in self._movement.boxes:
             if not any(overlap(box, rest) > 0.3 for _, rest in self._resting):

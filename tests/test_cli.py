@@ -559,7 +559,8 @@ def test_every_command_has_help_with_an_example(reid: Shell, words: tuple[str, .
     for option in ("--quiet", "--json", "--config", "--set"):
         assert option in result.stdout
     assert ("--gallery" in result.stdout) == (words[0] not in WITHOUT_GALLERY)
-    assert ("--detector" in result.stdout) == (words[0] in OF_FOOTAGE)
+    for option in ("--detector", "--stride"):
+        assert (option in result.stdout) == (words[0] in OF_FOOTAGE)
 
 
 def test_a_detector_is_a_setting_of_the_pose_and_stands_above_the_others(reid: Shell) -> None:
@@ -567,6 +568,17 @@ def test_a_detector_is_a_setting_of_the_pose_and_stands_above_the_others(reid: S
         call = Call(terminal, None, None, ["pose.max_people=3", "pose.detector=other.onnx"], Path("mine.onnx"))
     assert call.settings.pose.detector == "mine.onnx"
     assert call.settings.pose.max_people == 3
+
+
+def test_a_stride_is_a_setting_of_the_footage(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Terminal(quiet=True, as_json=False) as terminal:
+        for changes, stride in (([], None), (["video.stride=2"], 2)):
+            assert Call(terminal, None, None, changes).settings.video.stride == stride
+            assert Call(terminal, None, None, changes, stride=3).settings.video.stride == 3
+    clip = reid.clip("one", ANNA)
+    for bad in ("0", "-1", "101", "2.5", "auto"):
+        one_line(reid("search", clip, "--stride", bad), 2, "--stride")
+        one_line(reid("search", clip, "--set", f"video.stride={bad}"), 2, "video.stride")
 
 
 @pytest.mark.parametrize("words", [["gallery", "list"], ["synthesize", "--out", "out"], ["models", "list"], ["train"]])

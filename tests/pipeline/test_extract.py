@@ -90,6 +90,27 @@ def test_settings_reach_the_decoder(tmp_path: Path) -> None:
     assert found.frames == 20
 
 
+def test_frames_left_out_change_neither_numbers_nor_times_nor_rate(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [round(1000 * k / 60) for k in range(121)])
+    told: list[float] = []
+    found = extract(clip, pose=Walking(), progress=lambda what, done, total: told.append(done))
+    assert (found.frames, found.warnings) == (121, ())
+    assert found.fps == pytest.approx(60, rel=1e-3)
+    assert found.duration == pytest.approx(121 / 60, rel=1e-3)
+    (track,) = found.tracks
+    np.testing.assert_array_equal(track.frames, np.arange(8, 121, 4))
+    np.testing.assert_allclose(track.times, np.arange(8, 121, 4) / 60, atol=1e-3)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5, 10])
+def test_progress_is_told_at_any_stride(tmp_path: Path, stride: int) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(121)])
+    told: list[float] = []
+    extract(clip, Settings(video=VideoSettings(stride=stride)), pose=Walking(),
+            progress=lambda what, done, total: told.append(done) if what == clip.name else None)  # fmt: skip
+    assert len(told) - 1 == len(range(0, 121, stride)) // 5
+
+
 def test_missing_clip_is_told_before_any_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["pipeline.extract"], "MediaPipePose", None)
     with pytest.raises(VideoError, match="there is no such file"):
