@@ -46,7 +46,7 @@ class Owners:
 
     @cached_property
     def _table(self) -> np.ndarray | None:
-        """The person of every id up to the newest, -1 where it is not here, and -1; None where it would be mostly -1."""
+        """The person of every id up to the newest, -1 where it is not here; then -1. None where mostly -1."""
         if self.newest > SPARSE * (1 + len(self.ids)):
             return None
         table = np.full(self.newest + 2, -1, np.int64)
