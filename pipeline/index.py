@@ -38,7 +38,7 @@ class FaissIndex:
     exact = True
 
     def __init__(self, dim: int) -> None:
-        self._vectors = faiss.IndexFlatIP(dim)  # FAISS's own index with ids takes a third longer
+        self._vectors = faiss.IndexFlatIP(dim)  # FAISS's own index with ids takes longer
         self._ids = np.zeros(0, np.int64)
         self._on_gpu = _Copy(lambda: self._vectors)
 
@@ -107,7 +107,7 @@ class CellIndex:
         self._since = FaissIndex(dim)
         # A single cell is searched as an array: FAISS is a little quicker so.
         self._flat = file.words[: len(file) * dim].reshape(-1, dim) if cells == 1 else None
-        order = np.argsort(file.ids)
+        order = np.argsort(file.ids)  # places are looked up as people are
         self._place = Owners(file.ids[order], order)
         if file.erased.any():
             self._pass_over(file.erased)

@@ -170,8 +170,7 @@ class Ranking:
     @property
     def is_behind(self) -> bool:
         """Whether the file may have changed since, or another index is ready."""
-        ready = self._builder is not None and not self._builder.is_alive()
-        return ready or self._seen != self._database.version()
+        return self._is_ready or self._seen != self._database.version()
 
     def update(self, encoder: EncoderId, revision: int, progress: Progress = silent) -> None:
         """Bring the index in step with the file; call it within a snapshot, with what the gallery's row says there.
@@ -203,9 +202,14 @@ class Ranking:
         if self._builder is not None:
             self._builder.stop()
 
+    @property
+    def _is_ready(self) -> bool:
+        """Whether the building of an index in the background has ended."""
+        return self._builder is not None and not self._builder.is_alive()
+
     def _built(self) -> bool:
         """Whether an index that was built in the background is ready. Raises GalleryError where that failed."""
-        if self._builder is None or self._builder.is_alive():
+        if self._builder is None or not self._is_ready:
             return False
         fault, self._builder = self._builder.fault, None
         if fault is not None:
