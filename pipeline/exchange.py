@@ -171,6 +171,8 @@ def _sound_encoder(path: Path, encoder: EncoderId) -> EncoderId:
         raise GalleryError(f"{path} is not a sound export (no encoder's fingerprint): nothing was imported") from None
     if printable(encoder.name[:LONGEST_NAME]) != encoder.name:
         raise GalleryError(f"{path} is not a sound export (its encoder's name): nothing was imported")
+    if encoder.dim <= 0:
+        raise GalleryError(f"{path} is not a sound export (its encoder's size): nothing was imported")
     return encoder
 
 
