@@ -178,6 +178,8 @@ def _sound_encoder(path: Path, encoder: EncoderId) -> EncoderId:
         raise GalleryError(f"{path} is not a sound export (its encoder's name): nothing was imported")
     if printable(encoder.skeletons[:LONGEST_NAME]) != encoder.skeletons:
         raise GalleryError(f"{path} is not a sound export (how its skeletons were made): nothing was imported")
+    if encoder.dim <= 0:
+        raise GalleryError(f"{path} is not a sound export (its encoder's size): nothing was imported")
     return encoder
 
 

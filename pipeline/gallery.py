@@ -176,6 +176,11 @@ class Gallery:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
         return keeping.names_of_clip(self._database, content)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is enrolled."""
+        return not list(self._database.rows("SELECT 1 FROM templates LIMIT 1"))
+
     def people(self) -> list[PersonSummary]:
         """Everybody, by name."""
         return keeping.summaries(self._database)
@@ -221,13 +226,12 @@ class Gallery:
         norms = np.linalg.norm(probes, axis=-1, keepdims=True)
         if not np.isfinite(norms).all() or (norms == 0).any():
             raise ValueError("probes must be finite and not zero")
-        with self._database.snapshot():
-            encoder, revision = keeping.encoder_of(self._database)
-            keeping.require_encoder(self.path, encoder, own)
-            if probes.ndim != 2 or probes.shape[1] != encoder.dim:
-                raise ValueError(f"probes must be (N, {encoder.dim}), got {probes.shape}")
-            self._ranking.update(encoder, revision, progress)
-            return self._ranking.rank(probes / norms, top, rerank)
+        if self._ranking.is_behind:
+            with self._database.snapshot():
+                encoder, revision = keeping.encoder_of(self._database)
+                keeping.require_encoder(self.path, encoder, own)
+                self._ranking.update(encoder, revision, progress)
+        return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""

@@ -107,7 +107,8 @@ def known_person(database: Database, name: str) -> int:
 
 def ids_of(database: Database, names: Collection[str]) -> list[int]:
     """The ids of those of these people who are in the gallery."""
-    return [int(person) for person, name in database.rows("SELECT id, name FROM people ORDER BY id") if name in names]
+    found = (person for name in names for person in database.rows("SELECT id FROM people WHERE name = ?", (name,)))
+    return sorted(int(person) for (person,) in found)
 
 
 def person_id(database: Database, name: str) -> int:
