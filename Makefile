@@ -1,7 +1,7 @@
 # make install   sets up .venv; safe to run again, and quick when nothing changed
 # make demo      enrols the people of sample_videos/ and finds them again
 # make test      style, types and tests
-# make test-long the tests that take minutes
+# make test-long the tests that take minutes, and 500 generated inputs where `make test` has 50
 # make install EXTRA=gpu   the same with FAISS for NVIDIA GPUs
 
 EXTRA ?= cpu

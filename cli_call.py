@@ -40,8 +40,18 @@ FOOTAGE: dict[str, Any] = {
             metavar="FILE.onnx", help="A YOLOX person detector that says where people are.", show_default=False
         ),
     ],
+    "stride": Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100,
+            metavar="N",
+            help="Use every N-th frame; default: as few as are enough, 15 a second.",
+            show_default=False,
+        ),
+    ],
 }
-"""The option of the commands that read footage."""
+"""The options of the commands that read footage."""
 
 FLAGS = ("as_json", "quiet")
 
@@ -55,15 +65,18 @@ class Call:
     config: Path | None
     changes: list[str]
     detector: Path | None = None
+    stride: int | None = None
 
     @cached_property
     def settings(self) -> "Settings":
         from pipeline import load_settings
 
         settings = load_settings(self.config, self.changes)
-        if self.detector is None:
-            return settings
-        return replace(settings, pose=replace(settings.pose, detector=str(self.detector)))
+        if self.detector is not None:
+            settings = replace(settings, pose=replace(settings.pose, detector=str(self.detector)))
+        if self.stride is not None:
+            settings = replace(settings, video=replace(settings.video, stride=self.stride))
+        return settings
 
     @cached_property
     def embedder(self) -> "Embedder":
@@ -114,6 +127,7 @@ def command(
                     shared["config"],
                     shared["changes"] or [],
                     shared.get("detector"),
+                    shared.get("stride"),
                 )
                 if (call.config or call.changes) and not own_config:
                     _ = call.settings  # a wrong key is told by every command, also by one that needs no setting

@@ -128,6 +128,7 @@ def gallery_stats(call: Call) -> None:
         ("templates", found.templates),
         ("clips", found.clips),
         ("encoder", encoder),
+        ("skeletons made as", found.encoder.skeletons),
         ("own thresholds", f"of {found.calibrated} people" if found.calibrated else "none, the encoder's hold"),
         ("size", f"{found.size / 1024:.0f} KiB"),
         ("format", found.format),
@@ -209,6 +210,8 @@ def gallery_decrypt(call: Call) -> None:
 @command(people, "reindex")
 def gallery_reindex(call: Call) -> None:
     """Move the gallery to the encoder in use: its skeletons are embedded again, no footage is needed.
+
+    An encoder whose skeletons are made in another way is refused: then the clips have to be enrolled again.
 
     Example: `reid gallery reindex --set encoder.weights=runs/kgbd/encoder.safetensors`
     """

@@ -19,7 +19,7 @@ import numpy as np
 
 from pipeline.config import load_config
 from pipeline.errors import UserError
-from pipeline.rgb import ESTIMATOR, film, imagine_all, parted
+from pipeline.rgb import ESTIMATOR, film, imagine_all, lift_of, parted
 from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator
@@ -103,10 +103,12 @@ def main() -> int:
         settings = Settings()
         groups = parted(config, film(config, settings))
         estimator = Estimator.load(Path(config.out) / ESTIMATOR)
-        filmed, validation = ([one.sequence for one in groups[name]] for name in ("train", "validation"))
-        imagined = list(imagine_all(config, estimator))
+        lift = lift_of(groups["train"])
+        filmed, validation = ([one.lifted(lift).sequence for one in groups[name]] for name in ("train", "validation"))
+        imagined = list(imagine_all(config, estimator, lift))
         tests = [
-            [one.sequence for one in read_shots(folder, settings, config.encoder.frames)] for folder in options.test
+            [one.lifted(lift).sequence for one in read_shots(folder, settings, config.encoder.frames)]
+            for folder in options.test
         ]
         heading = " | ".join(f"{folder.name}: Rank-1 | mAP | EER" for folder in options.test)
         print(f"| trained on | tracks | {heading} |\n{'|---' * (2 + 3 * len(tests))}|")

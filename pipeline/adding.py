@@ -19,19 +19,19 @@ Entry = tuple[str, Sequence[Template], ClipSource]
 
 def add_clip(
     database: Database,
-    fingerprint: str,
+    own: EncoderId,
     entries: Sequence[Entry],
     again: bool,
     newcomers: Collection[str] = (),
     most: int | None = None,
 ) -> Added:
-    """Add people to the gallery of the encoder with this fingerprint; see `Gallery.add_clip`."""
+    """Add people to the gallery of the encoder `own`; see `Gallery.add_clip`."""
     named = [(person_name(name), list(templates), source) for name, templates, source in entries]
     contents = [_content(templates, source) for _, templates, source in named]
     added = now()
     with database.transaction():
         held, _ = keeping.encoder_of(database)
-        keeping.require_encoder(database.path, held, fingerprint, "another one")
+        keeping.require_encoder(database.path, held, own)
         if not again:
             for content, (_, _, source) in zip(contents, named, strict=True):
                 _refuse_held(database, content, source)

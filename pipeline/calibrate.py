@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from pipeline import normalize
 from pipeline.embed import describe
 from pipeline.errors import DatasetError, UserError
-from pipeline.population import Take, read_takes
+from pipeline.lift import Lift
+from pipeline.population import Take, read_takes, skeletons_of
 from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
@@ -46,7 +47,7 @@ Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.6, "posture": 0.7, "joints": 0.6}
+SHRINKAGE = {"encoder": 0.2, "posture": 0.3, "joints": 0.05}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
@@ -194,13 +195,14 @@ def _figures(name: str, similarity: Array, labels: Labels) -> dict[str, float]:
     }
 
 
-def read_people(folder: Path, settings: Settings, cache: Path | None = None) -> list[SkeletonSequence]:
+def read_people(folder: Path, settings: Settings, lift: Lift, cache: Path | None = None) -> list[SkeletonSequence]:
     """Every usable track of a folder of folders of clips. Raises DatasetError where clips lie outside such folders."""
     clips = expand([folder])
     loose = [clip.source for clip in clips if not clip.grouped]
     if loose:
         raise DatasetError(f"{loose[0]} is in nobody's folder: calibration needs {folder}/NAME/clip.mp4")
-    return read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
+    tracks = read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
+    return skeletons_of(tracks, settings, lift)
 
 
 def described(
@@ -216,9 +218,11 @@ def described(
     return Described(raw, people, clips, views, kinds)
 
 
-def write_calibrated(trained: Checkpoint, done: Calibration, out: Path) -> Path:
-    """The encoder with its calibration, as `pipeline.embed.TrackEmbedder` reads it; the encoder in 16 bits."""
+def write_calibrated(trained: Checkpoint, done: Calibration, out: Path, lift: Lift) -> Path:
+    """The encoder with its calibration and the lift of the skeletons that both were made with, as
+    `pipeline.embed.TrackEmbedder` reads it; the encoder in 16 bits."""
     arrays = {key: value for part, one in done.standards.items() for key, value in one.tensors(part).items()}
+    arrays |= lift.tensors()
     metadata = trained.metadata | {
         "canonical": canonical.VERSION,
         "normalize": normalize.VERSION,
@@ -243,9 +247,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         trained = load_checkpoint(options.weights)
-        tracks = described(trained, read_people(options.people, Settings(), options.cache))
+        lift = Lift()  # an encoder that `reid train` made of footage alone has seen skeletons as they are
+        tracks = described(trained, read_people(options.people, Settings(), lift, options.cache))
         done = calibrate(*tracks.parted())
-        write_calibrated(trained, done, options.out)
+        write_calibrated(trained, done, options.out, lift)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

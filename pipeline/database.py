@@ -28,9 +28,13 @@ from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged, file_errors, log_of, make_private, may_write, refuse_no_database
 from pipeline.keys import gallery_key
 from pipeline.records import EncoderId
-from pipeline.schema import APPLICATION_ID, UPGRADES, VERSION, is_ours
+from pipeline.schema import APPLICATION_ID, TELLS_SKELETONS, UNTOLD, UPGRADES, VERSION, is_ours
 
 Row = tuple[Any, ...]
+
+_STATE = "gallery"
+"""The row of SQLite's table of sequences, which has one for every table that counts its rows and leaves others alone,
+in which a gallery's state has a number: at random, so that it is never that of another state."""
 
 
 class Database:
@@ -48,7 +52,7 @@ class Database:
         self.writable = writable
         self.key = key
         self.logs = logs
-        self._unseen = 0
+        self._entered = 0
 
     @classmethod
     def open(cls, path: Path, create: EncoderId | None, logs: bool = False) -> "Database":
@@ -166,7 +170,7 @@ class Database:
 
     def _make_tables(self, encoder: EncoderId) -> None:
         self.change(f"PRAGMA application_id = {APPLICATION_ID}")
-        self.lay_out()
+        self.lay_out(encoder.skeletons)
         row = (encoder.fingerprint, encoder.name, encoder.dim)
         self.change("INSERT INTO gallery VALUES (1, ?, ?, ?, 0, 0)", row)
 
@@ -175,11 +179,15 @@ class Database:
         ((version,),) = self.rows("PRAGMA user_version")
         return int(version)
 
-    def lay_out(self) -> None:
-        """Lay the file out as the present version does; within a transaction (see `pipeline.migrating`)."""
-        for version in range(self.format() + 1, VERSION + 1):
+    def lay_out(self, skeletons: str = UNTOLD) -> None:
+        """Lay the file out as the present version does; within a transaction (see `pipeline.migrating`). skeletons: how
+        those in it were made, where it does not say."""
+        before = self.format()
+        for version in range(before + 1, VERSION + 1):
             for statement in UPGRADES[version]:
                 self.change(statement)
+        if before < TELLS_SKELETONS:
+            self.change("INSERT INTO skeletons VALUES (1, ?)", (skeletons,))
         self.change(f"PRAGMA user_version = {VERSION}")
 
     def _use_log(self) -> None:
@@ -210,16 +218,18 @@ class Database:
             return self._connection.execute(sql, parameters).rowcount
 
     def version(self) -> tuple[int, int]:
-        """Changes whenever the file does, by this process or another; ask within a snapshot, after a first read.
+        """Changes whenever the file does, by this process or another; quick to ask."""
+        with sqlite_errors(self.path, self.key):
+            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(others), self._connection.total_changes
 
-        What this process entered in the audit log is no such change.
-        """
-        ((others,),) = self.rows("PRAGMA data_version")
-        return int(others), self._connection.total_changes - self._unseen
+    def state(self) -> list[Row]:
+        """Changes whenever anything in the gallery does but its audit log, to which every search adds."""
+        return list(self.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", (_STATE,)))
 
     def enter(self, sql: str, parameters: Sequence[object]) -> None:
         """Run a statement that adds a row to the audit log."""
-        self._unseen += self.change(sql, parameters)
+        self._entered += self.change(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -227,7 +237,16 @@ class Database:
         if not self.writable:
             raise GalleryError(f"the gallery {self.path} is read-only here: nothing was changed")
         with self._within("BEGIN IMMEDIATE"):
+            before = self._changes()
             yield
+            if self._changes() != before and not self.change(
+                "UPDATE sqlite_sequence SET seq = random() WHERE name = ?", (_STATE,)
+            ):
+                self.change("INSERT INTO sqlite_sequence VALUES (?, random())", (_STATE,))
+
+    def _changes(self) -> int:
+        """How many rows this process has changed, but for those of the audit log."""
+        return self._connection.total_changes - self._entered
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

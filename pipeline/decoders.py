@@ -3,8 +3,9 @@
 Files come from anyone. Only the containers that hold footage are opened, none that names other files or addresses, and
 nothing but the file itself is read.
 
-Each is an iterator of (rgb (H, W, 3) uint8 upright, seconds from the first frame) with what the container declares.
-A decoder is made and closed by one `Video`; it raises `UnreadableError` with the reason in a few words.
+Each is an iterator of (rgb (H, W, 3) uint8 upright, seconds from the first frame, number of the frame) with what the
+container declares. Frames that its `stride` leaves out (`pipeline.pace`) are decoded, but never made a picture of. A
+decoder is made and closed by one `Video`; it raises `UnreadableError` with the reason in a few words.
 """
 
 import os
@@ -18,7 +19,9 @@ import av
 import cv2
 import numpy as np
 
-Picture = tuple[np.ndarray, float]
+from pipeline.pace import paced
+
+Picture = tuple[np.ndarray, float, int]
 
 _OPEN_TIMEOUT, _READ_TIMEOUT = 10.0, 20.0  # seconds, of a network source
 _CONTAINERS = (
@@ -42,10 +45,13 @@ class Declared:
 
 
 class Decoder(Protocol):
-    """A source that is open. damaged: parts that had to be left out so far."""
+    """A source that is open. Of what was decoded so far, used or not: damaged: parts that had to be left out; count:
+    frames; last: the time of the last one."""
 
     declared: Declared
     damaged: int
+    count: int
+    last: float
 
     def __iter__(self) -> Iterator[Picture]: ...
 
@@ -61,7 +67,7 @@ def fitted(width: int, height: int, max_side: int) -> tuple[int, int]:
 class AvDecoder:
     """A file or URL through PyAV: the usual containers and every codec of FFmpeg, with timestamps and rotation."""
 
-    def __init__(self, address: str, max_side: int, network: bool) -> None:
+    def __init__(self, address: str, max_side: int, stride: int | None, network: bool) -> None:
         # Silent. Any level would have FFmpeg's threads call into Python, and closing would wait for them for ever.
         av.logging.set_level(None)
         own = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS.split())}
@@ -90,10 +96,11 @@ class AvDecoder:
         # Pictures can also become large later.
         self._stream.codec_context.options = {"max_pixels": str(_MOST_PIXELS)}
         self._no_showing_times = self._container.format.name == "avi"
-        self._max_side = max_side
+        self._max_side, self._stride = max_side, stride
         self._network = network
         self.declared = self._read_header()
-        self.damaged = 0
+        self.damaged = self.count = 0
+        self.last = 0.0
 
     def _read_header(self) -> Declared:
         stream = self._stream
@@ -106,6 +113,11 @@ class AvDecoder:
         return Declared(fps, max(0, stream.frames), max(0.0, duration))
 
     def __iter__(self) -> Iterator[Picture]:
+        for frame, seconds, number in paced(self._timed(), self._stride):
+            yield self._upright(frame), seconds, number
+
+    def _timed(self) -> Iterator[tuple[Any, float]]:
+        """Frames with their seconds from the first."""
         first, step = None, 1.0 / (self.declared.fps or 25.0)
         last = -step
         for frame in self._frames():
@@ -117,8 +129,9 @@ class AvDecoder:
                 seconds = stamp - first
             if seconds <= last:  # a source that jumps back; what follows must still come later
                 seconds = last + 1e-3
-            last = seconds
-            yield self._upright(frame), seconds
+            last = self.last = seconds
+            self.count += 1
+            yield frame, seconds
 
     def _stamp(self, frame: Any) -> float | None:
         """Seconds, from any beginning. AVI keeps no times of showing, so those of a codec that reorders are made up."""
@@ -169,7 +182,7 @@ class CvDecoder:
 
     damaged = 0
 
-    def __init__(self, camera: int, max_side: int) -> None:
+    def __init__(self, camera: int, max_side: int, stride: int | None) -> None:
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
@@ -179,23 +192,29 @@ class CvDecoder:
         if not self._capture.isOpened():
             self._capture.release()
             raise UnreadableError("there is no such camera")
-        self._max_side = max_side
+        self._max_side, self._stride = max_side, stride
+        self.count, self.last = 0, 0.0
         fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.declared = Declared(fps if 0.1 <= fps <= 1000 else 0.0, 0, 0.0)
 
     def __iter__(self) -> Iterator[Picture]:
-        first, last = None, 0.0
+        for bgr, seconds, number in paced(self._timed(), self._stride):
+            size = fitted(bgr.shape[1], bgr.shape[0], self._max_side)
+            fit = bgr if size == (bgr.shape[1], bgr.shape[0]) else cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+            yield cv2.cvtColor(fit, cv2.COLOR_GRAY2RGB if fit.ndim == 2 else cv2.COLOR_BGR2RGB), seconds, number
+
+    def _timed(self) -> Iterator[tuple[np.ndarray, float]]:
+        """Pictures (H, W, 3) or (H, W) with their seconds from the first."""
+        first = None
         while True:
             stamp = time.monotonic()
             fine, bgr = self._capture.read()
             if not fine:
                 return
             first = stamp if first is None else first
-            last = max(stamp - first, last + 1e-3)
-            size = fitted(bgr.shape[1], bgr.shape[0], self._max_side)
-            if size != (bgr.shape[1], bgr.shape[0]):
-                bgr = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-            yield cv2.cvtColor(bgr, cv2.COLOR_GRAY2RGB if bgr.ndim == 2 else cv2.COLOR_BGR2RGB), last
+            self.last = max(stamp - first, self.last + 1e-3)
+            self.count += 1
+            yield bgr, self.last
 
     def close(self) -> None:
         self._capture.release()

@@ -231,6 +231,8 @@ def _gallery(settings: Settings, place: Path) -> Iterator[Check]:
         return
     from pipeline.embed import load_embedder
     from pipeline.gallery import Gallery
+    from pipeline.keeping import ENROL_AGAIN
+    from pipeline.templates import encoder_id
 
     with Gallery.open(place, create=False) as gallery:
         problems, stats = gallery.check(), gallery.stats()
@@ -239,9 +241,14 @@ def _gallery(settings: Settings, place: Path) -> Iterator[Check]:
         yield Check("gallery", BROKEN, f"{place}: {problems[0]}", mend)
     else:
         yield Check("gallery", OK, f"{place}: whole, {stats.people} people, {stats.templates} templates")
-    if load_embedder(settings.encoder).fingerprint != stats.encoder.fingerprint:
-        found = f"{place} belongs to another encoder, {stats.encoder.name}"
-        yield Check("gallery's encoder", BROKEN, found, "reid gallery reindex")
+    own, held = encoder_id(load_embedder(settings.encoder)), stats.encoder
+    if own.fingerprint != held.fingerprint:
+        found = f"{place} belongs to another encoder, {held.name}"
+        mend = "reid gallery reindex" if own.skeletons == held.skeletons else ENROL_AGAIN
+        yield Check("gallery's encoder", BROKEN, found, mend)
+    elif own.skeletons != held.skeletons:
+        found = f"{place} was made by a reid that made skeletons in another way ({held.skeletons}, now {own.skeletons})"
+        yield Check("gallery's skeletons", WARNING, found, "enrol the clips again into a new gallery")
     mode = stat.S_IMODE(place.stat().st_mode)
     if mode & 0o077:
         yield Check("gallery's mode", WARNING, f"{place} can be read by others (mode {mode:04o})", f"chmod 600 {place}")

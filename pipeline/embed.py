@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.lift import Lift
 from pipeline.names import reason_of
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
@@ -25,8 +26,9 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
 class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
-    A checkpoint holds the encoder, a `Standard` for each descriptor it joins ("encoder", "posture", "joints") and, in
-    its metadata, their `weights`, the calibrated `threshold` and, in files that are not too old for them, `thresholds`.
+    A checkpoint holds the encoder, the lift of its skeletons, if any, a `Standard` for each descriptor it joins
+    ("encoder", "posture", "joints") and, in its metadata, their `weights`, the calibrated `threshold` and, in files
+    that are not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
@@ -37,6 +39,7 @@ class TrackEmbedder:
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}
+            self.lift = Lift.from_tensors(arrays)
             self.standards = {part: Standard.from_tensors(part, arrays) for part in weights}
             self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
             told = checkpoint.metadata.get("thresholds")

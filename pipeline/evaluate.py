@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import ConfigError, UserError
-from pipeline.population import Take, read_takes
+from pipeline.lift import Lift
+from pipeline.population import Take, read_takes, skeletons_of
 from pipeline.settings import EncoderSettings, Settings
 from smsge.bootstrap import mean_interval
 from smsge.centring import centre_of, centred
-from smsge.descriptors import bone_lengths
+from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
 from smsge.matching import cosine, matches_of, pair_scores, standardise, statistics
 from smsge.openset import FARS, leave_people_out
 from smsge.sequence import SkeletonSequence
@@ -90,37 +91,51 @@ def _takes(people: Mapping[str, Sequence[str | Mapping[str, Any]]], root: Path) 
 def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cache: Path | None = None) -> list[Line]:
     """Every descriptor on every set of probes.
 
-    The plain descriptors are standardised by the mean and deviation of the enrolled tracks and compared by cosine; the
-    last row is what the tool does, about the centre of those enrolled. A probe clip without a usable track counts as a
-    miss.
+    The plain descriptors are standardised by the mean and deviation of the enrolled tracks and compared by cosine, bone
+    lengths and posture statistics those of skeletons as the pose estimator gives them; the last row is what the tool
+    does, about the centre of those enrolled. A probe clip without a usable track counts as a miss.
     """
-    gallery = read_takes(protocol.enrol, settings, cache, embedder.frames)
+    gallery = _read(protocol.enrol, embedder, settings, cache)
     lines: list[Line] = []
     for name, takes in protocol.probes.items():
-        probes = read_takes(takes, settings, cache, embedder.frames)
+        probes = _read(takes, embedder, settings, cache)
         described = _descriptors(embedder, gallery, probes)
-        own = [_line(name, descriptor, g, p, gallery, probes, takes) for descriptor, (g, p) in described.items()]
+        enrolled, asked = gallery.lifted, probes.lifted
+        own = [_line(name, descriptor, g, p, enrolled, asked, takes) for descriptor, (g, p) in described.items()]
         tool = described[own[-1].descriptor]
-        lines += [*own[:-1], _accepts(own[-1], embedder.threshold, *tool, gallery, probes)]
+        lines += [*own[:-1], _accepts(own[-1], embedder.threshold, *tool, enrolled, asked)]
     return lines
 
 
-def _descriptors(
-    embedder: TrackEmbedder, gallery: list[SkeletonSequence], probes: list[SkeletonSequence]
-) -> dict[str, tuple[Array, Array]]:
-    raw_gallery, raw_probes = (embedder.describe(sequences) for sequences in (gallery, probes))
-    for raw, sequences in ((raw_gallery, gallery), (raw_probes, probes)):
-        raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
+@dataclass(frozen=True)
+class _Read:
+    """The same tracks as the pose estimator gives them, and lifted."""
+
+    given: list[SkeletonSequence]
+    lifted: list[SkeletonSequence]
+
+
+def _read(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> _Read:
+    tracks = read_takes(takes, settings, cache)
+    return _Read(*(skeletons_of(tracks, settings, lift, embedder.frames) for lift in (Lift(), embedder.lift)))
+
+
+def _descriptors(embedder: TrackEmbedder, gallery: _Read, probes: _Read) -> dict[str, tuple[Array, Array]]:
+    raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
+    for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
+        raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])
+        raw["given"] = np.stack([over_windows(posture_statistics_of, sequence) for sequence in part.given])
 
     def plain(part: str) -> tuple[Array, Array]:
         usual = statistics(raw_gallery[part])
         return standardise(raw_gallery[part], *usual), standardise(raw_probes[part], *usual)
 
     joined = embedder.join(raw_gallery), embedder.join(raw_probes)
-    centre = centre_of(joined[0], [s.identity for s in gallery])
+    centre = centre_of(joined[0], [s.identity for s in gallery.lifted])
     return {
         "bone lengths": plain("bones"),
-        "posture statistics": plain("posture"),
+        "posture statistics": plain("given"),
+        "posture statistics, lifted": plain("posture"),
         "SM-SGE alone": plain("encoder"),
         **{
             f"{part} as calibrated": (standard(raw_gallery[part]), standard(raw_probes[part]))

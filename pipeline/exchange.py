@@ -143,14 +143,19 @@ def encoder_of_export(path: Path) -> EncoderId:
 def import_into(database: Database, path: Path, progress: Progress) -> Imported:
     """Merge the people of an exported file into a gallery, in one transaction; clips held already are skipped.
 
-    Raises WrongEncoderError where its templates are another encoder's, GalleryError where anything in it is not
-    sound; either way nothing is changed.
+    Raises WrongEncoderError where its templates are another encoder's or its skeletons were made in another way,
+    GalleryError where anything in it is not sound; either way nothing is changed.
     """
     with suppress(OSError):
         if path.samefile(database.path):
             raise GalleryError(f"{path} is the gallery itself: name the file that `reid gallery export` wrote")
     with _opened(path) as other, database.transaction():
         ours, theirs = encoder_of(database)[0], _sound_encoder(path, other.encoder)
+        if theirs.skeletons != ours.skeletons:
+            raise WrongEncoderError(
+                f"the skeletons in {path} were made in another way than those in {database.path}: nothing was imported;"
+                " enrol their clips here instead, or import the file into a new gallery"
+            )
         if theirs.fingerprint != ours.fingerprint or theirs.dim != ours.dim:
             place = shlex.quote(str(path))
             mend = f"run `reid gallery reindex --gallery {place}` first"
@@ -171,6 +176,10 @@ def _sound_encoder(path: Path, encoder: EncoderId) -> EncoderId:
         raise GalleryError(f"{path} is not a sound export (no encoder's fingerprint): nothing was imported") from None
     if printable(encoder.name[:LONGEST_NAME]) != encoder.name:
         raise GalleryError(f"{path} is not a sound export (its encoder's name): nothing was imported")
+    if printable(encoder.skeletons[:LONGEST_NAME]) != encoder.skeletons:
+        raise GalleryError(f"{path} is not a sound export (how its skeletons were made): nothing was imported")
+    if encoder.dim <= 0:
+        raise GalleryError(f"{path} is not a sound export (its encoder's size): nothing was imported")
     return encoder
 
 

@@ -1,5 +1,9 @@
-"""A clip -> the skeletons in it: decode, pose, track, frame by frame, never more than a few frames in memory."""
+"""A clip -> the skeletons in it: decode, pose, track, frame by frame, never more than a few frames in memory.
 
+The three overlap: while a frame is posed, the next ones are decoded and the one before is tracked.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,18 +41,25 @@ def extract(
         if pose is None:
             pose = stack.enter_context(MediaPipePose(settings.pose, progress=progress))
         tracker = Tracker(settings.tracking)
+        thread = stack.enter_context(ThreadPoolExecutor(1, "track"))
+        tracked: Future[list[int]] | None = None
         name = Path(info.source).name or info.source
         frames, last = 0, 0.0
         try:
-            for frame in video:
-                tracker.update(frame, pose(frame))
+            for posed, frame in enumerate(video, start=1):
+                people = pose(frame)
+                if tracked is not None:
+                    tracked.result()
+                tracked = thread.submit(tracker.update, frame, people)
                 frames, last = frame.index + 1, frame.time
-                if frames % _REPORT_EVERY == 0:
+                if posed % _REPORT_EVERY == 0:
                     progress(name, frames, info.frames_declared or None)
         except KeyboardInterrupt:
             if not is_stream(source) or frames == 0:
                 raise
             video.warnings.append(f"{info.source} was stopped after {last:.1f} s")
+        if tracked is not None:
+            tracked.result()
         progress(name, frames, frames)
         size = (info.width, info.height)
         fps = (frames - 1) / last if last > 0 else info.fps

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import DatasetError
+from pipeline.lift import Lift
 from pipeline.normalize import normalize
 from pipeline.persons import are_one_person
 from pipeline.quality import assess
@@ -66,7 +67,7 @@ def _usable(path: Path, settings: Settings, frames: int) -> tuple[list[SkeletonS
         if refusal is not None:
             why = str(refusal)
             continue
-        skeleton = normalize(track, settings.normalize)
+        skeleton = normalize(track, settings.normalize, Lift())
         if len(skeleton.windows(frames, frames)) == 0:
             why = f"too short: {skeleton.duration:.1f} s seen, {frames / skeleton.fps:.1f} s without a break are needed"
             continue

@@ -32,7 +32,7 @@ from pipeline.records import (
     PersonSummary,
     Stats,
 )
-from pipeline.templates import Embedder, Template
+from pipeline.templates import Embedder, Template, encoder_id
 from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
 
@@ -54,9 +54,9 @@ __all__ = [
 class Gallery:
     """One gallery file, open. Use it as a context manager, or call `close`."""
 
-    def __init__(self, database: Database, fingerprint: str | None, make_index: MakeIndex = faiss_index) -> None:
+    def __init__(self, database: Database, encoder: EncoderId | None, make_index: MakeIndex = faiss_index) -> None:
         self._database = database
-        self._fingerprint = fingerprint
+        self._encoder = encoder
         self._ranking = Ranking(database, make_index)
 
     @classmethod
@@ -67,6 +67,7 @@ class Gallery:
         fingerprint: str | None = None,
         encoder_name: str = "",
         dim: int = 0,
+        skeletons: str = "",
         create: bool = True,
         log: bool = True,
         make_index: MakeIndex = faiss_index,
@@ -74,22 +75,23 @@ class Gallery:
         """Open the gallery at `path`; with `create`, and an encoder to belong to, make it where there is none.
 
         fingerprint: of the encoder in use; None to manage the gallery (list, rename, forget, export …) without one,
-        which can neither add nor search. encoder_name, dim: of that encoder. log: whether what is done is entered in
-        its audit log. A gallery that may not be written is
-        opened for reading, and can be searched.
+        which can neither add nor search. encoder_name, dim: of that encoder; skeletons: how those are made that it is
+        given (`pipeline.normalize.made_with`), without which a new gallery can never be moved to another encoder. log:
+        whether what is done is entered in its audit log. A gallery that may not be written is opened for reading, and
+        can be searched.
         Raises WrongEncoderError for the gallery of another encoder, GalleryError for anything else that is wrong.
         """
-        encoder = None if fingerprint is None else EncoderId(fingerprint, encoder_name, dim)
+        encoder = None if fingerprint is None else EncoderId(fingerprint, encoder_name, dim, skeletons)
         database = Database.open(Path(path), encoder if create else None, log)
         try:
             held, _ = keeping.encoder_of(database)
             if encoder is not None:
-                keeping.require_encoder(database.path, held, encoder.fingerprint, encoder.name)
+                keeping.require_encoder(database.path, held, encoder)
             finish_erasing(database)
         except BaseException:
             database.close()
             raise
-        return cls(database, fingerprint, make_index)
+        return cls(database, encoder, make_index)
 
     @classmethod
     def open_for_import(cls, path: str | Path, exported: str | Path, log: bool = True) -> "Gallery":
@@ -97,7 +99,14 @@ class Gallery:
         if Path(path).exists():
             return cls.open(path, create=False, log=log)
         theirs = exchange.encoder_of_export(Path(exported))
-        return cls.open(path, fingerprint=theirs.fingerprint, encoder_name=theirs.name, dim=theirs.dim, log=log)
+        return cls.open(
+            path,
+            fingerprint=theirs.fingerprint,
+            encoder_name=theirs.name,
+            dim=theirs.dim,
+            skeletons=theirs.skeletons,
+            log=log,
+        )
 
     @property
     def path(self) -> Path:
@@ -122,9 +131,9 @@ class Gallery:
 
     def calibrate(self, thresholds: Thresholds) -> None:
         """Keep these as its own, for the encoder it was opened with. Raises WrongEncoderError, GalleryError."""
-        fingerprint = self._own_fingerprint()
+        own = self._own_encoder()
         with self._database.transaction():
-            keeping.require_encoder(self.path, self.encoder, fingerprint, "another one")
+            keeping.require_encoder(self.path, self.encoder, own)
             keeping.keep_thresholds(self._database, thresholds)
 
     def uncalibrate(self) -> bool:
@@ -158,7 +167,7 @@ class Gallery:
         nothing is left of; None keeps all.
         Raises AlreadyEnrolledError, NameTakenError, WrongEncoderError, GalleryError; ValueError for unsound templates.
         """
-        added = add_clip(self._database, self._own_fingerprint(), entries, again, newcomers, most)
+        added = add_clip(self._database, self._own_encoder(), entries, again, newcomers, most)
         if again or any(added.dropped.values()):
             purge_index(self._database)
         return added
@@ -166,6 +175,11 @@ class Gallery:
     def holds(self, content: str) -> list[str]:
         """Whom the clip with this content (sha256) is enrolled as; empty where it is not."""
         return keeping.names_of_clip(self._database, content)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is enrolled."""
+        return not list(self._database.rows("SELECT 1 FROM templates LIMIT 1"))
 
     def people(self) -> list[PersonSummary]:
         """Everybody, by name."""
@@ -205,20 +219,19 @@ class Gallery:
         Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
         where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
         """
-        fingerprint = self._own_fingerprint()
+        own = self._own_encoder()
         probes = np.asarray(embeddings, np.float32)
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
         norms = np.linalg.norm(probes, axis=-1, keepdims=True)
         if not np.isfinite(norms).all() or (norms == 0).any():
             raise ValueError("probes must be finite and not zero")
-        with self._database.snapshot():
-            encoder, revision = keeping.encoder_of(self._database)
-            keeping.require_encoder(self.path, encoder, fingerprint, "another one")
-            if probes.ndim != 2 or probes.shape[1] != encoder.dim:
-                raise ValueError(f"probes must be (N, {encoder.dim}), got {probes.shape}")
-            self._ranking.update(encoder, revision, progress)
-            return self._ranking.rank(probes / norms, top, rerank)
+        if self._ranking.is_behind:
+            with self._database.snapshot():
+                encoder, revision = keeping.encoder_of(self._database)
+                keeping.require_encoder(self.path, encoder, own)
+                self._ranking.update(encoder, revision, progress)
+        return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""
@@ -296,10 +309,11 @@ class Gallery:
     def reindex(self, embedder: Embedder, progress: Progress = silent) -> int:
         """Move the gallery to another encoder: embed every stored skeleton again, all or nothing; how many.
 
-        Raises GalleryError where the encoder fails; then nothing is changed.
+        Raises WrongEncoderError where it needs skeletons that are made in another way, GalleryError where it fails;
+        then nothing is changed.
         """
-        count = reindexing.reindex(self._database, self.encoder.dim, embedder, progress)
-        self._fingerprint = embedder.fingerprint
+        count = reindexing.reindex(self._database, self.encoder, embedder, progress)
+        self._encoder = encoder_id(embedder)
         return count
 
     def close(self) -> None:
@@ -315,9 +329,9 @@ class Gallery:
     ) -> None:
         self.close()
 
-    def _own_fingerprint(self) -> str:
-        if self._fingerprint is None:
+    def _own_encoder(self) -> EncoderId:
+        if self._encoder is None:
             raise ValueError(
                 "a gallery opened without an encoder's fingerprint can be managed, not added to or searched"
             )
-        return self._fingerprint
+        return self._encoder

@@ -5,7 +5,7 @@
     person, clip (N,) int64, numbers in the arrays before; track (N,) int64; starts, ends, quality, fps (N,) float64
     added, layout (N,) text; embedding (N, D) float32; frames (N,) int64
     joints (sum of frames x J x 3,) float16, segments (sum of frames,) int32: template after template
-    meta () text: JSON with format, version, and of the encoder fingerprint, name and dim
+    meta () text: JSON with format, version, of the encoder fingerprint, name and dim, and how skeletons were made
 
 It is written and read a few templates at a time, so that a gallery larger than memory goes through. Reading believes
 nothing: no pickle; types, shapes and sizes are checked before anything is unpacked, and every row by who asks for it.
@@ -25,6 +25,7 @@ from pipeline.database import Database, Row
 from pipeline.keeping import encoder_of
 from pipeline.records import EncoderId
 from pipeline.rows import MOST_FRAMES
+from pipeline.schema import UNTOLD
 from pipeline.values import Progress
 from smsge.layouts import LAYOUTS
 
@@ -54,7 +55,7 @@ def write_arrays(database: Database, path: Path, progress: Progress) -> None:
     with zipfile.ZipFile(path, "w", allowZip64=True) as archive, database.snapshot():
         encoder, _ = encoder_of(database)
         told = {"format": FORMAT, "version": VERSION, "fingerprint": encoder.fingerprint, "name": encoder.name,
-                "dim": encoder.dim}  # fmt: skip
+                "dim": encoder.dim, "skeletons": encoder.skeletons}  # fmt: skip
         _write(archive, "meta", np.array(json.dumps(told)))
         people = list(database.rows("SELECT id, name FROM people ORDER BY id"))
         clips = list(database.rows("SELECT id, content, file, added FROM clips ORDER BY id"))
@@ -154,14 +155,16 @@ class ArrayExport:
         if told["format"] != FORMAT or told["version"] != VERSION:
             raise ValueError("it is of another format, or of a version that this reid does not read")
         fingerprint, name, dim = told["fingerprint"], told["name"], told["dim"]
+        skeletons = told.get("skeletons", UNTOLD)
         if (
             not isinstance(fingerprint, str)
             or not isinstance(name, str)
+            or not isinstance(skeletons, str)
             or type(dim) is not int
             or not 0 < dim < 1 << 20
         ):
             raise ValueError("its encoder cannot be")
-        return EncoderId(fingerprint, name, dim)
+        return EncoderId(fingerprint, name, dim, skeletons)
 
     def _member(self, name: str) -> IO[bytes]:
         member = self._archive.getinfo(f"{name}.npy")

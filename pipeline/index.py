@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.errors import GalleryError
 from pipeline.index_file import IndexFile
+from pipeline.owners import Owners
 
 try:
     import faiss as library
@@ -37,20 +38,24 @@ class FaissIndex:
     exact = True
 
     def __init__(self, dim: int) -> None:
-        self._vectors = faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+        self._vectors = faiss.IndexFlatIP(dim)  # FAISS's own index with ids takes longer
+        self._ids = np.zeros(0, np.int64)
         self._on_gpu = _Copy(lambda: self._vectors)
 
     def __len__(self) -> int:
-        return int(self._vectors.ntotal)
+        return len(self._ids)
 
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Add vectors (n, D) float32 under ids (n,) int64, none of which is in the index."""
-        self._vectors.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
+        self._vectors.add(np.ascontiguousarray(vectors, np.float32))
+        self._ids = np.concatenate([self._ids, ids])
         self._on_gpu.drop()
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove the vectors with these ids (n,), which are in the index."""
-        self._vectors.remove_ids(np.ascontiguousarray(ids, np.int64))
+        gone = np.isin(self._ids, ids)
+        self._vectors.remove_ids(np.flatnonzero(gone))  # which moves the others up
+        self._ids = self._ids[~gone]
         self._on_gpu.drop()
 
     def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -62,11 +67,13 @@ class FaissIndex:
         else:
             with _few_threads(len(probes)):
                 found = self._vectors.search(probes, k)
-        return found[0], found[1]
+        return found[0], self._ids[found[1]]
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
         """The vectors (n, D) float32 that were added under these ids (n,)."""
-        return np.stack([self._vectors.reconstruct(int(number)) for number in ids])
+        order = np.argsort(self._ids)
+        places = order[np.searchsorted(self._ids, ids, sorter=order)]
+        return np.asarray(self._vectors.reconstruct_batch(places))
 
 
 class CellIndex:
@@ -100,8 +107,8 @@ class CellIndex:
         self._since = FaissIndex(dim)
         # A single cell is searched as an array: FAISS is a little quicker so.
         self._flat = file.words[: len(file) * dim].reshape(-1, dim) if cells == 1 else None
-        self._order = np.argsort(file.ids)
-        self._rising = file.ids[self._order]
+        order = np.argsort(file.ids)  # places are looked up as people are
+        self._place = Owners(file.ids[order], order)
         if file.erased.any():
             self._pass_over(file.erased)
 
@@ -176,8 +183,8 @@ class CellIndex:
 
     def _places(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places (n,) in the file, and (n,) bool which of them are there."""
-        at = np.minimum(np.searchsorted(self._rising, ids), len(self._rising) - 1)
-        return self._order[at], self._rising[at] == ids
+        places = self._place.of(ids)
+        return places, places >= 0
 
 
 @contextmanager

@@ -23,9 +23,11 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from smsge.files import whole_file
 
@@ -72,9 +74,12 @@ class IndexFile:
 
     def vectors(self, places: np.ndarray) -> np.ndarray:
         """The vectors with these places (n,): (n, D) float32."""
-        dim = self.origin.dim
-        starts = _offsets(self.sizes, dim, places).tolist()
-        return np.concatenate([self.words[:0], *(self.words[start : start + dim] for start in starts)]).reshape(-1, dim)
+        return np.asarray(self._runs[_offsets(self.sizes, self.origin.dim, places)])
+
+    @cached_property
+    def _runs(self) -> np.ndarray:
+        """A view of every D words of the file that follow each other."""
+        return sliding_window_view(self.words, self.origin.dim)
 
     def close(self) -> None:
         """Close the file; what is mapped stays."""

@@ -16,10 +16,14 @@ from pipeline.migrating import upgrade
 from pipeline.names import person_name
 from pipeline.records import EncoderId, PersonSummary, TemplateInfo
 from pipeline.rows import VECTORS
+from pipeline.schema import TELLS_SKELETONS, UNTOLD
 from pipeline.thresholds import Thresholds
 
 Place = tuple[int, float, float, str]
 """Where in its clip a template was seen: track, start and end in seconds; and when it was added."""
+
+ENROL_AGAIN = "enrol the clips again into a new gallery with the encoder in use, or go on with the one it was made by"
+"""What to do with a gallery whose skeletons the encoder in use must not be given."""
 
 
 def encoder_of(database: Database) -> tuple[EncoderId, int]:
@@ -28,20 +32,43 @@ def encoder_of(database: Database) -> tuple[EncoderId, int]:
     if len(rows) != 1:
         raise damaged(database.path, "it does not say which encoder it belongs to")
     fingerprint, name, dim, revision = rows[0]
-    return EncoderId(fingerprint, name, dim), revision
+    return EncoderId(fingerprint, name, dim, skeletons_of(database)), revision
 
 
-def require_encoder(path: Path, held: EncoderId, fingerprint: str, name: str) -> None:
-    """Raise WrongEncoderError, naming the command that mends it, unless the gallery belongs to this encoder."""
-    if held.fingerprint != fingerprint:
+def skeletons_of(database: Database) -> str:
+    """How the gallery's skeletons were made, as in an `EncoderId`. Raises GalleryError where it should say and does
+    not."""
+    if database.format() < TELLS_SKELETONS:
+        return UNTOLD
+    rows = list(database.rows("SELECT made FROM skeletons"))
+    if len(rows) != 1:
+        raise damaged(database.path, "it does not say how its skeletons were made")
+    return str(rows[0][0])
+
+
+def require_encoder(path: Path, held: EncoderId, own: EncoderId) -> None:
+    """Raise WrongEncoderError, saying what to do, unless the gallery, of the encoder `held`, belongs to `own`."""
+    if held.fingerprint == own.fingerprint:
+        return
+    mend = f": run `reid gallery reindex --gallery {shlex.quote(str(path))}`"
+    if held.skeletons != own.skeletons:
+        mend = f", whose skeletons are made in another way: {ENROL_AGAIN}"
+    raise WrongEncoderError(
+        f"the gallery {path} was made by the encoder {_called(held)}, in use is {_called(own)}{mend}"
+    )
+
+
+def require_skeletons(path: Path, held: EncoderId, own: EncoderId) -> None:
+    """Raise WrongEncoderError unless the gallery's skeletons were made as those that the encoder `own` is given."""
+    if held.skeletons != own.skeletons:
         raise WrongEncoderError(
-            f"the gallery {path} was made by the encoder {_called(held.name, held.fingerprint)}, in use is"
-            f" {_called(name, fingerprint)}: run `reid gallery reindex --gallery {shlex.quote(str(path))}`"
+            f"the skeletons in the gallery {path} were made in another way than those of the encoder {_called(own)}:"
+            f" nothing was changed; {ENROL_AGAIN}, {_called(held)}"
         )
 
 
-def _called(name: str, fingerprint: str) -> str:
-    return f"{name or 'without a name'} ({fingerprint[:8]})"
+def _called(encoder: EncoderId) -> str:
+    return f"{encoder.name or 'without a name'} ({encoder.fingerprint[:8]})"
 
 
 def thresholds_of(database: Database) -> Thresholds | None:
@@ -80,7 +107,8 @@ def known_person(database: Database, name: str) -> int:
 
 def ids_of(database: Database, names: Collection[str]) -> list[int]:
     """The ids of those of these people who are in the gallery."""
-    return [int(person) for person, name in database.rows("SELECT id, name FROM people ORDER BY id") if name in names]
+    found = (person for name in names for person in database.rows("SELECT id FROM people WHERE name = ?", (name,)))
+    return sorted(int(person) for (person,) in found)
 
 
 def person_id(database: Database, name: str) -> int:

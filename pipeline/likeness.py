@@ -4,6 +4,7 @@ The colours are looked up in the frame while it is there, live only as long as t
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -13,13 +14,27 @@ from pipeline.values import Person
 TRUNK = np.array([11, 12, 23, 24])  # shoulders and hips in MediaPipe's numbering
 BODY = np.array([0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])
 _LIMBS = np.array([(11, 13), (12, 14), (13, 15), (14, 16), (23, 25), (24, 26), (25, 27), (26, 28)])
-_PATCHES = (  # upper and lower trunk; each spot is a mix of the two shoulders and the two hips
-    ((0.4, 0.3, 0.15, 0.15), (0.3, 0.4, 0.15, 0.15), (0.35, 0.35, 0.15, 0.15)),
-    ((0.25, 0.2, 0.3, 0.25), (0.2, 0.25, 0.25, 0.3), (0.15, 0.15, 0.35, 0.35)),
-)
 POSE_SPREAD, POSE_DRIFT = 0.05, 0.35  # sizes, and sizes a second: how far a body's landmarks stray by themselves
 BUILD_SPREAD = 0.2  # of the logarithm of a limb's share, in one frame
 COLOUR_SPREAD = 0.1  # of full scale
+
+
+def _spots() -> np.ndarray:
+    """(4, 6, 33): where to look for the colours of upper trunk, lower trunk, thighs, shins: mixes of landmarks."""
+    spots = np.zeros((4, 6, 33))
+    patches = (
+        ((0.4, 0.3, 0.15, 0.15), (0.3, 0.4, 0.15, 0.15), (0.35, 0.35, 0.15, 0.15)),
+        ((0.25, 0.2, 0.3, 0.25), (0.2, 0.25, 0.25, 0.3), (0.15, 0.15, 0.35, 0.35)),
+    )
+    for group, patch in zip(spots, patches, strict=False):
+        group[:, TRUNK] = np.repeat(patch, 2, axis=0)  # each counts twice, which changes no median
+    for group, top, bottom in zip(spots[2:], (23, 25), (25, 27), strict=True):
+        for row, (side, part) in zip(group, product((0, 1), (0.3, 0.5, 0.7)), strict=True):
+            row[[top + side, bottom + side]] = 1 - part, part
+    return spots
+
+
+_SPOTS = _spots()
 
 
 @dataclass(frozen=True)
@@ -56,19 +71,13 @@ def sighting(person: Person, rgb: np.ndarray | None) -> Sighting:
 
 def _colours(image: np.ndarray, rgb: np.ndarray) -> np.ndarray:
     """(4, 3): median colours of the upper and lower trunk, the thighs and the shins."""
-    corners = image[TRUNK]
-    groups = [np.array(patch) @ corners for patch in _PATCHES]
-    for top, bottom in ((23, 25), (25, 27)):
-        parts = np.array([0.3, 0.5, 0.7])[:, None]
-        sides = [image[top + side] + parts * (image[bottom + side] - image[top + side]) for side in (0, 1)]
-        groups.append(np.concatenate(sides))
-    out = np.full((len(groups), 3), np.nan)
-    for group, spots in zip(out, groups, strict=True):
-        columns, rows = np.round(spots).astype(np.int64).T
-        inside = (columns >= 0) & (columns < rgb.shape[1]) & (rows >= 0) & (rows < rgb.shape[0])
-        if inside.any():
-            group[:] = np.median(rgb[rows[inside], columns[inside]], axis=0) / 255
-    return out
+    columns, rows = np.moveaxis(np.round(_SPOTS @ image).astype(np.int64), -1, 0)
+    inside = (columns >= 0) & (columns < rgb.shape[1]) & (rows >= 0) & (rows < rgb.shape[0])
+    picked = np.full((*inside.shape, 3), np.nan)
+    picked[inside] = rgb[rows[inside], columns[inside]]
+    picked.sort(axis=1)  # NaN last, so that the medians of the others lie where their number says
+    count, group = inside.sum(axis=1), np.arange(len(picked))
+    return np.asarray((picked[group, (count - 1) // 2] + picked[group, count // 2]) / 2 / 255)
 
 
 def unlikeness(seen: Sighting, build: np.ndarray, colours: np.ndarray | None, last: Sighting, gap: float) -> float:

@@ -60,6 +60,7 @@ class Search:
         self._size = (0, 0)
         self._left: list[Window] = []  # of this round
         self._begun = self._time = -np.inf
+        self._whole = False
         self._saved = SAVED
         self._looked: list[tuple[float, float, np.ndarray]] = []  # at what moved: when, for how long it rests, its box
 
@@ -73,6 +74,7 @@ class Search:
             self._size, self._tiles = (width, height), tiles(width, height)
             self._left = list(self._tiles)
         self._movement.update(frame, followed)
+        self._whole = not self._whole
         self._looked = [look for look in self._looked if frame.time < look[0] + 2 * look[1]]
         earned = EARNED * len(followed) * min(max(frame.time - self._time, 0.0), 1.0)
         self._time = frame.time
@@ -97,8 +99,7 @@ class Search:
     def _proposed(self, frame: Frame, followed: Sequence[np.ndarray]) -> Iterator[Window]:
         height, width = frame.rgb.shape[:2]
         alone = not followed
-        whole_first = alone and frame.index % 2 == 0
-        if whole_first:
+        if alone and self._whole:
             yield 0, 0, width, height
         for box in self._movement.boxes:
             if self._is_rested(box, frame.time):
@@ -108,7 +109,7 @@ class Search:
         if self._left and (alone or self._saved >= 1 + KEPT):
             self._begun = frame.time if len(self._left) == len(self._tiles) else self._begun
             yield self._next_tile(followed)
-        if alone and not whole_first:
+        if alone and not self._whole:
             yield 0, 0, width, height
 
     def _is_rested(self, box: np.ndarray, time: float) -> bool:

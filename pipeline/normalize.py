@@ -1,7 +1,8 @@
 """One tracked person -> skeletons for the encoder: by timestamps, so that frame rates do not matter.
 
 33 landmarks -> 14 joints; flipped sides mended; spikes and unseen joints filled from their neighbours in time; long
-gaps split the track into segments; smoothed and resampled in one step; then made canonical (`smsge.canonical`).
+gaps split the track into segments; smoothed and resampled in one step; lifted (`pipeline.lift`); then made canonical
+(`smsge.canonical`).
 """
 
 import itertools
@@ -10,15 +11,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.joints import CORE, HEAD, VISIBLE, joints14, visibility14
+from pipeline.lift import Lift
 from pipeline.settings import NormalizeSettings
 from pipeline.sides import mend_sides
 from pipeline.travel import mend_facing
 from pipeline.values import PoseTrack
+from smsge import canonical
 from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
-VERSION = 2
+VERSION = 3
 """Rises whenever the same landmarks would give other skeletons: it is part of an encoder's fingerprint."""
 
 SPIKE = 0.12  # statures off the median of its neighbours in time
@@ -30,13 +33,19 @@ _SPAN = np.array([CASIA14.bones[i] for i in (0, 7, 10, 8, 11, 9, 12)])
 _PAIRS = ([0], [1, 2], [3, 4], [5, 6])  # of those: head to neck, neck to hips, thighs, shins
 
 
-def normalize(track: PoseTrack, settings: NormalizeSettings) -> SkeletonSequence:
-    """Skeletons of `track` at settings.fps in the layout casia14: unit stature, facing +z, y up, gaps filled.
+def made_with(lift: Lift) -> str:
+    """How skeletons are made here with this lift, in short: they belong together where this is the same. The version of
+    this module, that of `smsge.canonical`, and which lift it is, if any."""
+    return f"{VERSION}.{canonical.VERSION}" + (f"-{lift.fingerprint}" if lift.layers else "")
+
+
+def normalize(track: PoseTrack, settings: NormalizeSettings, lift: Lift) -> SkeletonSequence:
+    """Skeletons of `track` at settings.fps in the layout casia14: lifted, unit stature, facing +z, y up, gaps filled.
 
     Empty (no frames) where nothing is usable; a segment may be shorter than an encoder's window, so a caller asks
     `windows` how much there is.
     """
-    return canonical_sequence([part for _, part in steady(track, settings)], settings.fps)
+    return canonical_sequence([lift(part) for _, part in steady(track, settings)], settings.fps)
 
 
 def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -58,13 +67,11 @@ def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarr
 
 
 def canonical_sequence(parts: list[np.ndarray], fps: float) -> SkeletonSequence:
-    """Stretches (N, 14, 3) of one person in any one upright camera's axes -> one sequence in canonical form."""
+    """Stretches (N, 14, 3) of one person in any one upright camera's axes -> one sequence in canonical form, each
+    stretch of unit stature."""
     if not parts:
         return SkeletonSequence(np.zeros((0, 14, 3), np.float32), CASIA14, fps)
-    whole = stature(np.concatenate(parts), CASIA14)
-    upright = [  # one scale for the track: canonicalize gives each segment its own
-        canonicalize(part, CASIA14, fps, level=True) * np.float32(stature(part, CASIA14) / whole) for part in parts
-    ]
+    upright = [canonicalize(part, CASIA14, fps, level=True) for part in parts]
     segment = np.repeat(np.arange(len(upright)), [len(part) for part in upright])
     return SkeletonSequence(np.concatenate(upright).astype(np.float32), CASIA14, fps, segment)
 

@@ -6,7 +6,7 @@ from pipeline.gallery import Gallery
 from pipeline.places import default_gallery
 from pipeline.probes import own_embedder
 from pipeline.settings import Settings
-from pipeline.templates import Embedder
+from pipeline.templates import Embedder, encoder_id
 
 
 def open_gallery(
@@ -28,6 +28,7 @@ def open_gallery(
         fingerprint=encoder.fingerprint,
         encoder_name=encoder.name,
         dim=encoder.dim,
+        skeletons=encoder_id(encoder).skeletons,
         create=create,
         log=settings.gallery.log,
     )

@@ -1,5 +1,6 @@
 """Whose each template of a gallery is, as arrays: a million rows are read, looked up and compared without a loop."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,17 +46,17 @@ class Owners:
 
     @cached_property
     def _table(self) -> np.ndarray | None:
-        """The person of every id up to the newest, -1 where it is not here; None where that would be mostly empty."""
+        """The person of every id up to the newest, -1 where it is not here; then -1. None where mostly -1."""
         if self.newest > SPARSE * (1 + len(self.ids)):
             return None
-        table = np.full(self.newest + 1, -1, np.int64)
+        table = np.full(self.newest + 2, -1, np.int64)
         table[self.ids] = self.people
         return table
 
     def of(self, ids: np.ndarray) -> np.ndarray:
-        """The person of each of these templates (n,), -1 for one that is not here."""
+        """The person of each of these templates (n,), -1 for one that is not here, as -1 never is."""
         if self._table is not None:
-            return np.where(ids <= self.newest, self._table[np.clip(ids, 0, self.newest)], -1)
+            return np.asarray(self._table[np.minimum(ids, len(self._table) - 1)])
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return np.where(self.ids[places] == ids, self.people[places], -1)
 
@@ -75,6 +76,10 @@ class Owners:
         """How many people there are."""
         return len(self._by_person[0])
 
+    def all_among(self, people: Collection[int]) -> bool:
+        """Whether all templates are of these people."""
+        return set(self._by_person[0].tolist()) <= set(people)
+
     def held(self, people: np.ndarray) -> np.ndarray:
         """How many templates each of these people (n,) has, who are here."""
         persons, starts, _ = self._by_person
@@ -88,13 +93,13 @@ class Owners:
         return np.concatenate([ids[starts[place] : starts[place + 1]] for place in places.tolist()])
 
     @cached_property
-    def _most(self) -> np.ndarray:
-        """How many templates each person has, falling."""
-        return np.sort(np.diff(self._by_person[1]))[::-1]
+    def _most(self) -> list[int]:
+        """How many templates nobody has, the person with the most, those two with the most, and so on."""
+        return [0, *np.cumsum(np.sort(np.diff(self._by_person[1]))[::-1]).tolist()]
 
     def largest(self, count: int) -> int:
         """How many templates the `count` people with the most have between them."""
-        return int(self._most[:count].sum())
+        return self._most[min(count, self.persons)]
 
     def changed(self, since: "Owners") -> int:
         """How many people have come, gone or other templates than they had."""

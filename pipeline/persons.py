@@ -82,6 +82,9 @@ def _dressed_alike(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def _one_track(number: int, chain: Sequence[PoseTrack]) -> PoseTrack:
+    if len(chain) == 1:
+        return replace(chain[0], id=number)
+
     def all_of(name: str) -> np.ndarray:
         return np.concatenate([getattr(track, name) for track in chain])
 

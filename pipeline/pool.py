@@ -5,9 +5,7 @@ its own pipe, the parent knows what it is at and hears whether it gets on, and p
 """
 
 import multiprocessing
-import os
 import signal
-import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +15,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from pipeline.cores import keep_to, usable_cores
 from pipeline.crew import BEAT, Alive, Done, Kind, Loss, Make, Worker, sendable, work_through
 
 
@@ -26,11 +25,6 @@ def run_tasks(
     """Do every task in one of `workers` processes, by default one for every two cores; see `work_through`."""
     count = min(workers or max(1, usable_cores() // 2), max(1, len(tasks)))
     return work_through(tasks, _Processes(make, max(1, usable_cores() // count)), count, patience)
-
-
-def usable_cores() -> int:
-    """How many cores this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(eq=False, kw_only=True)
@@ -94,8 +88,7 @@ def _work(pipe: "Connection[Any, Any]", make: Make, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     with suppress(OSError):  # where memory runs out, a worker is to go, not the parent, which can replace it
         Path("/proc/self/oom_score_adj").write_text("500")
-    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = str(threads)
+    keep_to(threads)
     with suppress(EOFError, OSError):
         _serve(pipe, make, threads)
 
@@ -104,7 +97,7 @@ def _serve(pipe: "Connection[Any, Any]", make: Make, threads: int) -> None:
     """Get ready, then a task, an answer, a task …"""
     try:
         do = make()
-        _share_cores(threads)
+        keep_to(threads)  # what has been loaded by now as well
     except Exception as error:  # handed to the parent, which raises it
         pipe.send(("unable", sendable(error)))
         return
@@ -129,12 +122,3 @@ def _alive(pipe: "Connection[Any, Any]") -> Alive:
             pipe.send(("alive", None))
 
     return alive
-
-
-def _share_cores(threads: int) -> None:
-    """Keep what has been loaded by now to its share; libraries loaded later read the environment."""
-    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
-    if torch is not None:
-        torch.set_num_threads(threads)
-    if cv2 is not None:
-        cv2.setNumThreads(threads)

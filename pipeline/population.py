@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.extract import extract
+from pipeline.lift import Lift
 from pipeline.normalize import normalize
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.quality import assess
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
 from pipeline.sources import is_skeletons
-from pipeline.values import Progress, silent
+from pipeline.values import PoseTrack, Progress, silent
 from pipeline.video import content_id
 from smsge.sequence import SkeletonSequence
 
@@ -26,29 +27,35 @@ class Take:
 
 
 def read_takes(
-    takes: Iterable[Take], settings: Settings, cache: Path | None = None, frames: int = 20, progress: Progress = silent
-) -> list[SkeletonSequence]:
-    """The usable tracks of all takes, with identity (the person) and session (the clip).
+    takes: Iterable[Take], settings: Settings, cache: Path | None = None, progress: Progress = silent
+) -> list[tuple[Take, PoseTrack]]:
+    """The tracks of all takes that a search would not refuse.
 
     cache: a folder that keeps each clip's extracted skeletons, so that a second run does not see the footage again;
-    one folder for one set of settings. Tracks without a window of `frames` are left out, as a search refuses them.
-    Raises VideoError, SkeletonFileError, PoseModelError.
+    one folder for one set of settings. Raises VideoError, SkeletonFileError, PoseModelError.
     """
     takes = list(takes)
-    sequences = []
+    found = []
     with MediaPipePose(settings.pose, progress=progress) as pose:
         for number, take in enumerate(takes):
-            extraction = _extraction(take.clip, settings, cache, pose)
-            for track in extraction.tracks:
-                if take.tracks is not None and track.id not in take.tracks:
-                    continue
-                if assess(track, settings.quality, settings.normalize.max_gap).refusal is not None:
-                    continue
-                skeleton = normalize(track, settings.normalize)
-                if len(skeleton.windows(frames, frames)):
-                    sequences.append(replace(skeleton, identity=take.person, session=str(take.clip)))
+            for track in _extraction(take.clip, settings, cache, pose).tracks:
+                wanted = take.tracks is None or track.id in take.tracks
+                if wanted and assess(track, settings.quality, settings.normalize.max_gap).refusal is None:
+                    found.append((take, track))
             progress("reading clips", number + 1, len(takes))
-    return sequences
+    return found
+
+
+def skeletons_of(
+    tracks: Iterable[tuple[Take, PoseTrack]], settings: Settings, lift: Lift, frames: int = 20
+) -> list[SkeletonSequence]:
+    """The skeletons of tracks, with identity (the person) and session (the clip); those without a window of `frames`
+    are left out, as a search refuses them."""
+    named = (
+        replace(normalize(track, settings.normalize, lift), identity=take.person, session=str(take.clip))
+        for take, track in tracks
+    )
+    return [skeleton for skeleton in named if len(skeleton.windows(frames, frames))]
 
 
 def _extraction(clip: Path, settings: Settings, cache: Path | None, pose: PoseEstimator) -> Extraction:

@@ -4,9 +4,13 @@ A landmarker in VIDEO mode follows one body and filters its landmarks; given a w
 works at any distance, needs no detector while it holds them, and is not tempted by others. One more, the scout, looks
 where `looking.Search` says for those who are not followed yet; it stays with the one it finds, and another is opened.
 For one person that costs what one landmarker costs.
+
+A landmarker keeps one core busy, so everybody in sight is posed at the same time, and the scout looks at a frame while
+the next is decoded and posed. Who is found does not depend on the number of threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.cores import share_of_cores
 from pipeline.detector import PersonDetector
 from pipeline.looking import Detector, Search
 from pipeline.people import (
@@ -121,16 +126,21 @@ class FollowingPose:
     """The `PoseEstimator` that follows each person in a window of their own; keeps, between frames, where they were.
 
     settings: how many people at once, what is believed. make: opens one more `Follower`; the first is opened at once.
-    detector: says where people are, instead of the places that `Search` proposes by itself.
+    detector: says where people are, instead of the places that `Search` proposes by itself. threads: how many may pose
+    and look at once.
     """
 
-    def __init__(self, settings: PoseSettings, make: Callable[[], Follower], detector: Detector | None = None) -> None:
+    def __init__(
+        self, settings: PoseSettings, make: Callable[[], Follower], detector: Detector | None = None, threads: int = 1
+    ) -> None:
         self._settings, self._make, self._detector = settings, make, detector
         self._open = ExitStack()
         self._idle: list[Follower] = []
         self._followed: list[_Followed] = []
         self._search = self._new_search()
         self._scout: Follower | None = self._follower()
+        self._threads = ThreadPoolExecutor(threads, "pose")
+        self._looking: Future[list[_Followed]] | None = None
 
     def __enter__(self) -> "FollowingPose":
         return self
@@ -142,6 +152,7 @@ class FollowingPose:
 
     def close(self) -> None:
         """Free the models; safe to call twice."""
+        self._threads.shutdown(cancel_futures=True)
         self._open.close()
         self._idle, self._followed, self._scout = [], [], None
 
@@ -150,31 +161,44 @@ class FollowingPose:
         if frame.index == 0:
             self._begin()
         here = self._follow(frame)
-        self._look(frame)
+        known, boxes = [one.person for one in self._followed], [one.box(frame.time) for one in self._followed]
+        self._looking = self._threads.submit(self._look, frame, known, boxes)
         return here
 
     def _begin(self) -> None:
         """Forget one video before the next."""
+        self._welcome()
         for one in self._followed:
             self._release(one)
         self._followed, self._search = [], self._new_search()
+
+    def _welcome(self) -> None:
+        """Follow those whom the scout found in the last frame, once it is through with it."""
+        if self._looking is not None:
+            wait([self._looking])  # which Ctrl-C may end: then it is waited for the next time
+            looking, self._looking = self._looking, None
+            self._followed += looking.result()
 
     def _follow(self, frame: Frame) -> list[Person]:
         """Pose everybody who is followed; first those in sight, then the lost ones, with the others painted out."""
         height, width = frame.rgb.shape[:2]
         time = frame.time
-        found: dict[int, Person] = {}
         hidden = [one.person for one in self._followed if not one.missed and not one.due(time)]
-        for turn_of_lost in (False, True):
-            for place, one in enumerate(self._followed):
-                if not one.due(time) or (one.missed or not one.hits) != turn_of_lost:
-                    continue
+        places = [place for place, one in enumerate(self._followed) if one.due(time) and one.hits and not one.missed]
+        in_sight = [self._followed[place] for place in places]
+        windows = [one.window(time, width, height) for one in in_sight]
+        people = self._pose_together(in_sight, frame, windows)
+        found = {place: person for place, person in zip(places, people, strict=True) if person is not None}
+        self._part(found, time)
+        self._welcome()
+        for place, one in enumerate(self._followed):
+            if one.due(time) and (one.missed or not one.hits):
                 one.posed = time
-                others = [*hidden, *found.values()] if turn_of_lost else []
+                others = [*hidden, *found.values()]
                 person = self._pose(one.follower, frame, one.window(time, width, height), others)
                 if person is not None and (one.hits or self._agrees(one, person)):
                     found[place] = person
-            self._part(found, time)
+        self._part(found, time)
         for place, one in enumerate(self._followed):
             if place in found:
                 one.found(found[place], time)
@@ -218,30 +242,49 @@ class FollowingPose:
     def _new_search(self) -> Search:
         return Search(self._settings.search_seconds, self._detector)
 
-    def _look(self, frame: Frame) -> None:
-        """Send the scout where somebody may be who is not followed; whom it finds is followed from the next frame."""
-        if len(self._followed) >= self._settings.max_people:
-            return
-        for window in self._search.windows(frame, [one.box(frame.time) for one in self._followed]):
-            if self._scouted(frame, window):
-                self._search.found()
-                if len(self._followed) >= self._settings.max_people:
-                    return
+    def _look(self, frame: Frame, known: list[Person], boxes: Sequence[np.ndarray]) -> list[_Followed]:
+        """Send the scout where somebody may be who is not known; whom it finds is followed from the next frame.
 
-    def _scouted(self, frame: Frame, window: Window) -> bool:
-        """Whether somebody new was found in the window."""
-        known = [one.person for one in self._followed]
+        Runs beside `_pose_together`, and touches nothing but the scout, the search and the landmarkers that are idle.
+        """
+        newcomers: list[_Followed] = []
+        room = self._settings.max_people - len(known)
+        for window in self._search.windows(frame, boxes) if room > 0 else ():
+            newcomer = self._scouted(frame, window, known + [one.person for one in newcomers])
+            if newcomer is not None:
+                newcomers.append(newcomer)
+                self._search.found()
+                if len(newcomers) == room:
+                    break
+        return newcomers
+
+    def _scouted(self, frame: Frame, window: Window, known: list[Person]) -> _Followed | None:
+        """Somebody new who was found in the window."""
         self._scout = self._scout or self._follower()
         person = self._pose(self._scout, frame, window, known)
         if person is None:
-            return False
+            return None
         if any(same_body(person, other) for other in known):
             self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
-            return False
+            return None
         # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
-        self._followed.append(_Followed(self._scout, person, window, frame.time))
-        self._scout = None
-        return True
+        newcomer, self._scout = _Followed(self._scout, person, window, frame.time), None
+        return newcomer
+
+    def _pose_together(
+        self, people: Sequence[_Followed], frame: Frame, windows: Sequence[Window]
+    ) -> list[Person | None]:
+        """Everybody in their own window, each by their own landmarker, at the same time."""
+        for one in people:
+            one.posed = frame.time
+        posing = [
+            self._threads.submit(self._pose, one.follower, frame, window, [])
+            for one, window in zip(people, windows, strict=True)
+        ]
+        try:
+            return [each.result() for each in posing]
+        finally:
+            wait(posing)  # a landmarker is not for several threads, even where one of them fails or is interrupted
 
     def _pose(self, follower: Follower, frame: Frame, window: Window, hide: list[Person]) -> Person | None:
         person = follower(cut(frame.rgb, window, hide), frame.time)
@@ -283,4 +326,4 @@ class MediaPipePose(FollowingPose):
         from pipeline.landmarker import Landmarker
 
         model = model_path or resolve_model(settings.model, progress=progress)
-        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence), detector)
+        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence), detector, share_of_cores())

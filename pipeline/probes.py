@@ -1,5 +1,6 @@
 """A source -> its tracks, each refused with a reason or turned into a template: what enrolment and search both need."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,6 +17,7 @@ from pipeline.sources import is_skeletons
 from pipeline.templates import Embedder, Template
 from pipeline.values import PoseTrack, Progress, silent
 from pipeline.video import is_stream, open_video, shown
+from smsge.sequence import SkeletonSequence
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
@@ -27,6 +29,11 @@ _BEST = {
     "too still": "the liveliest person is",
 }
 """How the track that came nearest is spoken of; the later a reason stands here, the nearer it came."""
+
+_TOGETHER = 10_000  # sightings, in tracks that are embedded at once
+
+_Judged = tuple[float, Refusal | None, SkeletonSequence | None]
+"""A track's quality, and either why it cannot be used or its skeleton."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +117,27 @@ class Reader:
         """Free the pose model that was loaded here; safe to call twice."""
         self._open.close()
 
+    def check(self, source: str) -> None:
+        """Raise at once what `read` would raise of a source that is not there or cannot be opened; streams wait."""
+        if is_skeletons(source):
+            load_skeletons(source)
+        elif not is_stream(source):
+            open_video(source, self.settings.video).close()
+
     def read(self, source: str, progress: Progress = silent) -> Reading:
         """Everybody in `source`, a clip or a file of skeletons, ready to be enrolled or searched.
 
         Raises VideoError, SkeletonFileError or PoseModelError. Nobody being there is no error: see `Reading.usable`.
         """
         extraction = load_skeletons(source) if is_skeletons(source) else self._extract(source, progress)
+        tracks = extraction.tracks
         probes: list[Probe] = []
-        for track in extraction.tracks:
-            progress("embedding", len(probes), len(extraction.tracks))
-            probes.append(self._probe(track))
+        for group in _groups(tracks):
+            judged: list[_Judged] = []
+            for track in group:
+                progress("embedding", len(probes) + len(judged), len(tracks))
+                judged.append(self._judge(track))
+            probes += self._probes(group, judged)
         progress("embedding", len(probes), len(probes))
         return Reading(shown(source), extraction, tuple(probes))
 
@@ -129,25 +147,43 @@ class Reader:
         from pipeline.pose import MediaPipePose
 
         if self._pose is None:
-            if not is_stream(source):
-                open_video(source, self.settings.video).close()  # a bad file is told before a model is fetched
+            self.check(source)  # a bad file is told before a model is fetched
             self._pose = self._open.enter_context(MediaPipePose(self.settings.pose, progress=progress))
         return extract(source, self.settings, pose=self._pose, progress=progress)
 
-    def _probe(self, track: PoseTrack) -> Probe:
+    def _probes(self, tracks: Sequence[PoseTrack], judged: Sequence[_Judged]) -> list[Probe]:
+        """What becomes of each track; those that can be used are embedded together."""
+        skeletons = [skeleton for _, _, skeleton in judged if skeleton is not None]
+        embeddings = iter(self.embedder.embed(skeletons) if skeletons else ())
+        fingerprint, probes = self.embedder.fingerprint, []
+        for track, (score, refusal, skeleton) in zip(tracks, judged, strict=True):
+            template = None if skeleton is None else Template(next(embeddings), score, skeleton, fingerprint)
+            probes.append(Probe(track, score, refusal, template))
+        return probes
+
+    def _judge(self, track: PoseTrack) -> _Judged:
         settings = self.settings
         quality = assess(track, settings.quality, settings.normalize.max_gap)
         if quality.refusal is not None:
-            return Probe(track, quality.score, quality.refusal, None)
-        skeleton = normalize(track, settings.normalize)
+            return quality.score, quality.refusal, None
+        skeleton = normalize(track, settings.normalize, self.embedder.lift)
         longest = max(np.unique(skeleton.segment, return_counts=True)[1], default=0)
         if longest < self.embedder.frames:  # after all: the settings may ask for less than the encoder needs
             have, need = longest / skeleton.fps, self.embedder.frames / skeleton.fps
-            return Probe(track, 0.0, Refusal("too short", have, need, "s", "without a break"), None)
-        embedding = self.embedder.embed([skeleton])[0]
-        return Probe(
-            track, quality.score, None, Template(embedding, quality.score, skeleton, self.embedder.fingerprint)
-        )
+            return 0.0, Refusal("too short", have, need, "s", "without a break"), None
+        return quality.score, None, skeleton
+
+
+def _groups(tracks: Sequence[PoseTrack]) -> Iterator[list[PoseTrack]]:
+    """The tracks in order, as many together as have `_TOGETHER` sightings, or one that has more."""
+    group: list[PoseTrack] = []
+    for track in tracks:
+        if group and sum(len(one) for one in [*group, track]) > _TOGETHER:
+            yield group
+            group = []
+        group.append(track)
+    if group:
+        yield group
 
 
 def own_embedder(settings: Settings) -> Embedder:

@@ -34,9 +34,6 @@ STALE = 0.01
 TOO_STALE = 0.05
 """The same for an index that is found on disk: a command that ends with its answer has no time to build another."""
 
-MANY = 500
-"""People from which on all names are read, not theirs one by one."""
-
 POOL = 100
 """Templates near each probe among which re-ranking looks for neighbours."""
 
@@ -81,7 +78,7 @@ def faiss_index(dim: int) -> VectorIndex:
 
 
 class Ranking:
-    """The people of one gallery, ready to be searched; reads what changed in the file before each search."""
+    """The people of one gallery, ready to be searched from memory for as long as nobody changes the file."""
 
     def __init__(self, database: Database, make_index: MakeIndex) -> None:
         self._database = database
@@ -89,7 +86,8 @@ class Ranking:
         self._index: VectorIndex | None = None
         self._on_disk = False
         self._seen: tuple[int, int] | None = None
-        self._state: tuple[int, EncoderId] | None = None
+        self._state: object = None
+        self._held: tuple[int, EncoderId] | None = None
         self._centre = np.zeros(0, np.float32)
         self._centred = Owners.none()
         self._owners = Owners.none()
@@ -99,37 +97,34 @@ class Ranking:
     def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
         """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
 
-        Call `update` first, within the same snapshot.
+        Call `update` first where it `is_behind`.
 
         A person's similarity is the greatest cosine, about the gallery's centre, over their templates. As many
         templates are asked for as the `top - 1` people with the most could fill, and one more: so all are found by an
         exact index. One that is not may miss a person, but whom it finds has all templates looked at.
 
+        Raises ValueError for probes of another shape.
+
         rerank: people come in the order of their least k-reciprocal distance (`smsge.reciprocal`) instead, among all of
         `probes` and the `POOL` templates nearest to each; who has no template there comes after those who have.
         """
+        if probes.ndim != 2 or probes.shape[1:] != self._centre.shape:
+            raise ValueError(f"probes must be (N, {len(self._centre)}), got {probes.shape}")
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
+        top = min(top, self._owners.persons)
         k = 1 + self._owners.largest(top - 1)
         k = min(len(self._index), max(k, POOL) if rerank else k)
         probes = centred(probes, self._centre)
         products, ids = self._index.search(probes, k)
         distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
-        ranked = [
-            self._people(self._index, *row, min(top, self._owners.persons), k)
-            for row in zip(probes, products, ids, distances, strict=True)
+        return [
+            self._candidates(self._index, *row, top, k) for row in zip(probes, products, ids, distances, strict=True)
         ]
-        self._look_up({person for people, _ in ranked for person in people} - self._names.keys())
-        return [self._candidates(people, similarity) for people, similarity in ranked]
 
-    def _candidates(self, people: list[int], similarity: list[float]) -> list[Candidate]:
-        held = self._owners.held(np.array(people)).tolist()
-        rows = zip(people, similarity, held, strict=True)
-        return [Candidate(self._names[person], max(-1.0, min(1.0, cosine)), count) for person, cosine, count in rows]
-
-    def _people(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
-                distance: dict[int, float], top: int, k: int) -> tuple[list[int], list[float]]:  # fmt: skip
-        """The first `top` people and their similarities. distance: of templates, where they are re-ranked."""
+    def _candidates(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
+                    distance: dict[int, float], top: int, k: int) -> list[Candidate]:  # fmt: skip
+        """The first `top` people. distance: of templates, where they are re-ranked."""
         best = self._best(products, ids)
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
@@ -139,20 +134,22 @@ class Ranking:
             apart = self._apart(ids, distance)
             people.sort(key=lambda person: (apart[person], -best[person]))
         people = people[:top]
+        whom = np.array(people)
+        held = self._owners.held(whom)
+        count = dict(zip(people, held.tolist(), strict=True))
         if not index.exact:
-            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
-            starts = np.cumsum(self._owners.held(np.array(people)))
-            best = dict(zip(people, np.maximum.reduceat(cosines, np.append(0, starts[:-1])).tolist(), strict=True))
+            cosines = index.vectors(self._owners.templates(whom)) @ probe
+            best = dict(zip(people, np.maximum.reduceat(cosines, np.cumsum(held) - held).tolist(), strict=True))
             if not distance:
                 people.sort(key=lambda person: -best[person])
-        return people, [best[person] for person in people]
+        return [Candidate(self._names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
 
     def _best(self, products: np.ndarray, ids: np.ndarray) -> dict[int, float]:
         """The greatest product of each person found, falling; products fall."""
-        found = np.count_nonzero(ids >= 0)
         best: dict[int, float] = {}
-        for person, product in zip(self._owners.of(ids[:found]).tolist(), products[:found].tolist(), strict=True):
+        for person, product in zip(self._owners.of(ids).tolist(), products.tolist(), strict=True):
             best.setdefault(person, product)
+        best.pop(-1, None)  # where fewer templates were found
         return best
 
     def _apart(self, ids: np.ndarray, distance: dict[int, float]) -> dict[int, float]:
@@ -162,16 +159,6 @@ class Ranking:
             apart[person] = min(apart.get(person, math.inf), distance.get(template, math.inf))
         return apart
 
-    def _look_up(self, people: set[int]) -> None:
-        """Have the names of these people in `_names`. Raises GalleryError where one has none."""
-        if not people:
-            return
-        few = f" WHERE id IN ({', '.join('?' * len(people))})" if len(people) <= MANY else ""
-        rows = self._database.rows(f"SELECT id, name FROM people{few}", [*people] if few else ())
-        self._names.update((int(number), str(name)) for number, name in rows)
-        if not people <= self._names.keys():
-            raise damaged(self._database.path, "templates of nobody")
-
     def _reranked(self, index: VectorIndex, probes: np.ndarray, ids: np.ndarray) -> list[dict[int, float]]:
         """For each probe the distances of the templates with these ids, by id."""
         from smsge.reciprocal import reranked  # here, because SciPy takes a while and few searches need it
@@ -180,35 +167,49 @@ class Ranking:
         distances = reranked(probes, index.vectors(pool))
         return [dict(zip(pool.tolist(), row, strict=True)) for row in distances.tolist()]
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the file may have changed since, or another index is ready."""
+        return self._is_ready or self._seen != self._database.version()
+
     def update(self, encoder: EncoderId, revision: int, progress: Progress = silent) -> None:
         """Bring the index in step with the file; call it within a snapshot, with what the gallery's row says there.
 
         Raises GalleryError where a template is damaged, also one that was met in the background.
         """
         built = self._built()
-        seen = self._database.version()
-        if seen == self._seen and not built:
+        seen, state, held = self._database.version(), self._database.state(), (revision, encoder)
+        same = self._index is not None and held == self._held
+        if same and state == self._state and not built:
+            self._seen = seen  # others have only entered something in the audit log
             return
-        owners, state = Owners.read(self._database), (revision, encoder)
-        same = self._index is not None and state == self._state
-        self._state = self._seen = None  # until the index is whole again
-        self._names.clear()
+        owners = Owners.read(self._database)
+        names = {int(person): str(name) for person, name in self._database.rows("SELECT id, name FROM people")}
+        if not owners.all_among(names):
+            raise damaged(self._database.path, "templates of nobody")
+        self._held = self._seen = None  # until the index is whole again
         if same:
             if built:
                 self._open(owners)
             self._follow(owners, encoder.dim, progress)
         else:
             self._begin(owners, encoder.dim, progress)
-        self._state, self._seen = state, seen
+        self._names = names
+        self._seen, self._state, self._held = seen, state, held
 
     def close(self) -> None:
         """End what goes on in the background."""
         if self._builder is not None:
             self._builder.stop()
 
+    @property
+    def _is_ready(self) -> bool:
+        """Whether the building of an index in the background has ended."""
+        return self._builder is not None and not self._builder.is_alive()
+
     def _built(self) -> bool:
         """Whether an index that was built in the background is ready. Raises GalleryError where that failed."""
-        if self._builder is None or self._builder.is_alive():
+        if self._builder is None or not self._is_ready:
             return False
         fault, self._builder = self._builder.fault, None
         if fault is not None:

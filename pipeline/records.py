@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EncoderId:
-    """Whose templates a gallery holds: the encoder's fingerprint, the name people know it by, its embedding size."""
+    """Whose templates a gallery holds: the encoder's fingerprint, the name people know it by, its embedding size, and
+    how the skeletons that it embeds are made (`pipeline.normalize.made_with`)."""
 
     fingerprint: str
     name: str
     dim: int
+    skeletons: str
 
 
 @dataclass(frozen=True)

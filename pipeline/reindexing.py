@@ -8,30 +8,32 @@ from pipeline import audit, backups, keeping
 from pipeline.database import Database
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import damaged
+from pipeline.records import EncoderId
 from pipeline.rows import VECTORS, decode
-from pipeline.templates import Embedder
+from pipeline.templates import Embedder, encoder_id
 from pipeline.values import Progress
 from smsge.sequence import SkeletonSequence
 
 BATCH = 256
 
 
-def reindex(database: Database, dim: int, embedder: Embedder, progress: Progress) -> int:
-    """Replace all embeddings (now of size `dim`), the fingerprint, name and size, in one transaction; how many. A
-    backup is made beside the gallery first. Its own thresholds, of another encoder's similarities, are dropped.
+def reindex(database: Database, held: EncoderId, embedder: Embedder, progress: Progress) -> int:
+    """Replace all embeddings (now of the encoder `held`), the fingerprint, name and size, in one transaction; how many.
+    A backup is made beside the gallery first. Its own thresholds, of another encoder's similarities, are dropped.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
-    Raises GalleryError, with nothing changed, where the encoder fails or gives anything but unit vectors, and where
-    there is no room for the backup.
+    Raises WrongEncoderError where that encoder needs skeletons that are made in another way; GalleryError where it
+    fails or gives anything but unit vectors, and where there is no room for the backup. Nothing is changed then.
     """
+    keeping.require_skeletons(database.path, held, encoder_id(embedder))
     ((total,),) = database.rows("SELECT count(*) FROM templates")
     vectors: dict[int, bytes] = {}
-    for batch in _embedded(database, dim, embedder, after=0):
+    for batch in _embedded(database, held.dim, embedder, after=0):
         vectors.update(batch)
         progress("re-embedding", min(len(vectors), total), total)
     with database.transaction():
         backups.make(database, "reindex")
-        for batch in _embedded(database, dim, embedder, after=max(vectors, default=0)):
+        for batch in _embedded(database, held.dim, embedder, after=max(vectors, default=0)):
             vectors.update(batch)
         for template, embedding in vectors.items():
             database.change("UPDATE templates SET embedding = ? WHERE id = ?", (embedding, template))

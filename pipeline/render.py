@@ -4,7 +4,8 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from pipeline.drawing import UNKNOWN, Colour, Drawn, colour_of, draw, enlargement, label
 from pipeline.errors import VideoError
-from pipeline.settings import VideoSettings
+from pipeline.settings import NormalizeSettings, VideoSettings
 from pipeline.skeletons import Extraction
 from pipeline.sources import is_skeletons
 from pipeline.values import PoseTrack, Progress, silent
@@ -29,11 +30,24 @@ Labels = Mapping[int, tuple[str, Colour]]
 CELL = (240, 360)
 """Pixels, width and height, of one person on a sheet."""
 
+BRIDGED = NormalizeSettings.max_gap
+"""Seconds between two sightings of a person who is drawn in the frames between them too, on a straight line."""
+
 
 @dataclass(frozen=True)
 class _Row:
+    """A person in a frame: row `at` of the track, or `share` of the way from there to the next row."""
+
     track: PoseTrack
     at: int
+    share: float = 0.0
+
+    def value(self, name: str) -> np.ndarray:
+        """What the track's array of that name is here."""
+        rows: np.ndarray = getattr(self.track, name)
+        if not self.share:
+            return np.asarray(rows[self.at])
+        return np.asarray((1 - self.share) * rows[self.at] + self.share * rows[self.at + 1])
 
 
 def annotate(
@@ -49,7 +63,8 @@ def annotate(
 ) -> Path:
     """Write `source` again as H.264 with skeleton, box, track number and label on every person.
 
-    Streamed, frame by frame, with the times of the source; footage under 480 pixels is enlarged. extraction: what
+    Streamed, with the times of the source and all of its frames, also those that were not posed: there, people are
+    drawn between where they were seen before and after. Footage under 480 pixels is enlarged. extraction: what
     `pipeline.extract.extract` found in this very source with the same `settings`. picture: also save, as PNG, the
     annotated frame in which most people are seen best. Returns `out`.
 
@@ -59,7 +74,8 @@ def annotate(
     check_out(source, out, overwrite)
     rows = _rows_by_frame(extraction.tracks)
     showpiece = _showpiece(extraction.tracks) if picture is not None else -1
-    with open_video(source, settings or VideoSettings()) as video, ExitStack() as stack:
+    every = replace(settings or VideoSettings(), stride=1)
+    with open_video(source, every) as video, ExitStack() as stack:
         writer: VideoWriter | None = None
         for frame in video:
             scale = enlargement(frame.rgb.shape[1], frame.rgb.shape[0])
@@ -185,6 +201,10 @@ def _rows_by_frame(tracks: Sequence[PoseTrack]) -> dict[int, list[_Row]]:
     for track in tracks:
         for at, index in enumerate(track.frames.tolist()):
             rows.setdefault(index, []).append(_Row(track, at))
+        for at, (index, following) in enumerate(pairwise(track.frames.tolist())):
+            if track.times[at + 1] - track.times[at] <= BRIDGED:
+                for between in range(index + 1, following):
+                    rows.setdefault(between, []).append(_Row(track, at, (between - index) / (following - index)))
     return rows
 
 
@@ -210,10 +230,10 @@ def _showpiece(tracks: Sequence[PoseTrack]) -> int:
 def _people(rows: Sequence[_Row], labels: Labels) -> list[Drawn]:
     people = []
     for row in rows:
-        track, at = row.track, row.at
-        text, colour = labels.get(track.id, ("", UNKNOWN))
-        text = f"{track.id}  {text}" if text else str(track.id)
-        people.append(Drawn(track.boxes[at], track.image[at], track.visibility[at], text, colour))
+        number = row.track.id
+        text, colour = labels.get(number, ("", UNKNOWN))
+        text = f"{number}  {text}" if text else str(number)
+        people.append(Drawn(row.value("boxes"), row.value("image"), row.value("visibility"), text, colour))
     return people
 
 

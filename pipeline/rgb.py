@@ -2,10 +2,10 @@
 
     reid train --config configs/train/rgb.yaml --set kgbd=kgbd.npz
 
-Shots of both kinds of walkers go through the real pose estimator; a model of what it does to a skeleton is fitted to
-them and shows it many more walkers, who are never rendered; SM-SGE learns from all of them, first to reconstruct, then
-to tell people apart; at last discriminants are fitted to the shots, and weights and thresholds to those of people whom
-nothing else was fitted to.
+Shots of both kinds of walkers go through the real pose estimator. Two things are fitted to them: a model of what it
+does to a body, which shows many more walkers, who are never rendered, and the lift, the way back. SM-SGE learns from
+all of them, first to reconstruct, then to tell people apart; at last discriminants are fitted to the shots, and weights
+and thresholds to those of people whom nothing else was fitted to.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.calibrate import Described, calibrate, described, write_calibrated
+from pipeline.lift import Lift, fit_lift
 from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator, fit_estimator
@@ -47,7 +48,9 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     groups = parted(config, shown)
     estimator = fit_estimator([pair for one in groups["train"] for pair in one.pairs])
     estimator.save(out / ESTIMATOR)
-    imagined = list(imagine_all(config, estimator, progress))
+    lift = lift_of(groups["train"], progress)
+    groups = {name: [one.lifted(lift) for one in group] for name, group in groups.items()}
+    imagined = list(imagine_all(config, estimator, lift, progress))
     train, validation = (_sequences(groups[name]) for name in ("train", "validation"))
     strides = [config.stride] * len(train) + [config.imagined.stride] * len(imagined)
     frames = config.encoder.frames
@@ -58,7 +61,7 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
         trained = load_checkpoint(weights)
         fitted, held = (_described(trained, part) for part in (groups["train"] + groups["validation"],
                                                                groups["calibration"]))  # fmt: skip
-        done.append(write_calibrated(trained, calibrate(fitted, held), out / name))
+        done.append(write_calibrated(trained, calibrate(fitted, held), out / name, lift))
     return done
 
 
@@ -115,13 +118,23 @@ def recorded_name(person: int) -> str:
     return f"kgbd_{person:03d}"
 
 
-def imagine_all(config: RgbConfig, estimator: Estimator, progress: Progress = silent) -> Iterator[SkeletonSequence]:
+def lift_of(shown: Iterable[Shown], progress: Progress = silent) -> Lift:
+    """The lift fitted to the shots of those who are trained on."""
+    pairs = [pair for one in shown for pair in one.pairs]
+    seen, true = (np.concatenate([getattr(pair, name) for pair in pairs]) for name in ("seen", "true"))
+    return fit_lift(seen, true, progress=progress)
+
+
+def imagine_all(
+    config: RgbConfig, estimator: Estimator, lift: Lift, progress: Progress = silent
+) -> Iterator[SkeletonSequence]:
     """The shots that are never rendered, of the recorded people and of the drawn ones, none of whom is kept from
     training."""
     told, filmed = config.imagined, config.trained
     for person, walks in _recorded_walks(config, estimator.fps):
         seed = [config.recorded_seed, 2, person]
-        yield from imagined_shots(walks, estimator, recorded_name(person), told.recorded_views, told.seconds, seed)
+        yield from imagined_shots(walks, estimator, lift, recorded_name(person), told.recorded_views,
+                                  told.seconds, seed)  # fmt: skip
     numbers = [*range(1, filmed + 1), *range(config.drawn + 1, config.drawn + 1 + max(told.people - filmed, 0))]
     for done, person in enumerate(numbers[: told.people], start=1):
         walks = [
@@ -130,7 +143,7 @@ def imagine_all(config: RgbConfig, estimator: Estimator, progress: Progress = si
                                              told.seconds + 1, form="canonical")
         ]  # fmt: skip
         seed = [config.seed, 1, person]
-        yield from imagined_shots(walks, estimator, f"drawn_{person:04d}", told.views, told.seconds, seed)
+        yield from imagined_shots(walks, estimator, lift, f"drawn_{person:04d}", told.views, told.seconds, seed)
         progress("imagining walkers", done, told.people)
 
 

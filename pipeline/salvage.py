@@ -21,6 +21,9 @@ from pipeline.values import Progress
 LOST_ENCODER = "0" * 64
 """Fingerprint of a gallery whose encoder is not known any more: `reid gallery reindex` gives it one."""
 
+LOST_SKELETONS = "lost"
+"""How skeletons were made, where that is not known any more: in a way that no encoder's are."""
+
 _INDEXES = {
     "people": ("sqlite_autoindex_people_1",),
     "clips": ("sqlite_autoindex_clips_1",),
@@ -33,12 +36,21 @@ _FARTHEST = 10_000_000
 
 def encoder_left(old: Database) -> EncoderId:
     """Whose templates a damaged gallery holds; where it does not say, an encoder that nobody has."""
+    skeletons = _skeletons_left(old) or LOST_SKELETONS
     for fingerprint, name, dim in _readable(old, "SELECT fingerprint, encoder, dim FROM gallery"):
         if isinstance(fingerprint, str) and fingerprint and isinstance(dim, int) and 0 < dim < 1 << 16:
-            return EncoderId(printable(fingerprint), printable(str(name)), dim)
+            return EncoderId(printable(fingerprint), printable(str(name)), dim, skeletons)
     sizes = Counter(size for (size,) in _readable(old, "SELECT length(embedding) FROM templates"))
     dim = sizes.most_common(1)[0][0] // 4 if sizes else 1
-    return EncoderId(LOST_ENCODER, "lost in a damaged gallery", max(1, dim))
+    return EncoderId(LOST_ENCODER, "lost in a damaged gallery", max(1, dim), skeletons)
+
+
+def _skeletons_left(old: Database) -> str | None:
+    """How a damaged gallery's skeletons were made; None where it does not say."""
+    try:
+        return printable(keeping.skeletons_of(old))
+    except GalleryError:
+        return None
 
 
 def salvage(old: Database, new: Database, progress: Progress) -> list[str]:
@@ -50,8 +62,12 @@ def salvage(old: Database, new: Database, progress: Progress) -> list[str]:
     tables = _sound_tables(old)
     with new.transaction():
         encoder = keeping.encoder_of(new)[0]
+        if _skeletons_left(old) is None:
+            lost.append("how its skeletons were made, so that it cannot be moved to another encoder")
         if encoder.fingerprint == LOST_ENCODER:
-            lost.append("which encoder the templates are of: run `reid gallery reindex`")
+            known = encoder.skeletons != LOST_SKELETONS
+            mend = "run `reid gallery reindex`" if known else "enrol the clips again into a new gallery"
+            lost.append(f"which encoder the templates are of: {mend}")
         people = _People(old, tables, new, lost)
         clips = _Clips(old, tables, new, lost)
         columns = f"person, clip, track, starts, ends, added, {VECTORS}"

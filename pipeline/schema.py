@@ -9,8 +9,14 @@ from collections.abc import Iterable
 APPLICATION_ID = 0x52654964
 """`PRAGMA application_id`: "ReId" in ASCII; tells a gallery from any other application's SQLite file."""
 
-VERSION = 3
+VERSION = 4
 """`PRAGMA user_version`: raised whenever a program of the version before could not read the file as it is."""
+
+TELLS_SKELETONS = 4
+"""The first version that says how a gallery's skeletons were made (see `pipeline.records.EncoderId`)."""
+
+UNTOLD = "2.1"
+"""How those of an older one were made: by `pipeline.normalize` 2 and `smsge.canonical` 1, without a lift."""
 
 # AUTOINCREMENT: ids are never used twice, so a template that an index holds is either still that template or gone.
 _FIRST = (
@@ -66,7 +72,12 @@ _AUDIT = """CREATE TABLE audit (
     file TEXT
 ) STRICT"""
 
-UPGRADES = {1: _FIRST, 2: (_CALIBRATION,), 3: (_AUDIT,)}
+_SKELETONS = """CREATE TABLE skeletons (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    made TEXT NOT NULL
+) STRICT"""
+
+UPGRADES = {1: _FIRST, 2: (_CALIBRATION,), 3: (_AUDIT,), 4: (_SKELETONS,)}
 """The statements that make a file of each version of one of the version before; of an empty one for the first."""
 
 # What SQLite itself adds to the statements above.

@@ -216,7 +216,7 @@ def with_search(
 
 def refuse_empty(gallery: Gallery) -> None:
     """Raise GalleryError where nobody is enrolled: every answer would be `unknown` for the wrong reason."""
-    if not gallery.people():
+    if gallery.empty:
         raise GalleryError(f"nobody is enrolled in {gallery.path}: enrol first, as in `reid enroll VIDEO --name NAME`")
 
 

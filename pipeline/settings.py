@@ -19,13 +19,15 @@ def _within(section: object, **ranges: tuple[float, float]) -> None:
 @dataclass(frozen=True)
 class VideoSettings:
     """How footage is decoded. max_side: longer pictures are scaled down to this many pixels; max_seconds: where to
-    stop a stream or a long file, None for its end."""
+    stop a stream or a long file, None for its end; stride: every so many frames are used, None for as few as are
+    enough (`pipeline.pace`)."""
 
     max_side: int = 1920
     max_seconds: float | None = None
+    stride: int | None = None
 
     def __post_init__(self) -> None:
-        _within(self, max_side=(64, 16384), max_seconds=(0.04, 1e6))
+        _within(self, max_side=(64, 16384), max_seconds=(0.04, 1e6), stride=(1, 100))
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Extraction:
 
     source: what the user gave. content: sha256 of the clip's bytes in hex, empty for a stream: a clip and its skeletons
     are the same clip. frame_size: (width, height) in pixels. fps: mean frames a second. duration: seconds.
-    frames: how many were decoded. tracks: ids 1, 2, 3 … in order. warnings: one line each.
+    frames: how many there are up to the last that was posed. tracks: ids 1, 2, 3 … in order. warnings: one line each.
     """
 
     source: str

@@ -8,6 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.lift import Lift
+from pipeline.normalize import made_with
+from pipeline.records import EncoderId
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
 
@@ -31,6 +34,7 @@ class Embedder(Protocol):
 
     fingerprint: changes whenever the same skeleton would get another embedding. name: for people to read. dim: D.
     frames: the least skeletons, without a break between them, that can be embedded.
+    lift: what its skeletons are lifted with before they are made canonical.
     threshold: the similarity from which two templates are held to be of one person (false accept rate 1 %).
     thresholds: the same for other rates and more templates, as far as the encoder was calibrated for them.
     """
@@ -48,6 +52,9 @@ class Embedder(Protocol):
     def frames(self) -> int: ...
 
     @property
+    def lift(self) -> Lift: ...
+
+    @property
     def threshold(self) -> float: ...
 
     @property
@@ -56,3 +63,8 @@ class Embedder(Protocol):
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
         """Embed N skeletons: (N, D) float32, each row of unit length, row i for `sequences[i]`."""
         ...
+
+
+def encoder_id(embedder: Embedder) -> EncoderId:
+    """What a gallery keeps of the encoder that it belongs to."""
+    return EncoderId(embedder.fingerprint, embedder.name, embedder.dim, made_with(embedder.lift))

@@ -15,6 +15,7 @@ from pipeline.likeness import Sighting, sighting, unlikeness
 from pipeline.motion import BoxMotion
 from pipeline.persons import rejoined
 from pipeline.settings import TrackingSettings
+from pipeline.sightings import Sightings
 from pipeline.values import Person, PoseTrack
 
 CLEAR, DOUBTFUL = 0.5, 0.2  # mean visibility from which a sighting may begin, or prolong, a track
@@ -48,18 +49,12 @@ class _Track:
         self.number = number
         self.motion = BoxMotion(moment.time, seen.trunk, person.box)
         self.last, self.build, self.colours = seen, seen.build, seen.colours
-        self.rows: list[tuple[float, int, Person]] = [(moment.time, moment.index, person)]
-        self._colours_seen = [seen.colours]
+        self.rows = Sightings()
+        self.rows.add(moment.time, moment.index, person, seen.colours)
 
     @property
     def counts(self) -> bool:
         return len(self.rows) >= HITS
-
-    @property
-    def usual_colours(self) -> np.ndarray | None:
-        """(4, 3): medians over the frames that show all of the person, alone; None where there is no such frame."""
-        seen = [colours for colours in self._colours_seen if colours is not None and np.isfinite(colours).all()]
-        return np.median(seen, axis=0) if seen else None
 
     def gap(self, time: float) -> float:
         return time - self.motion.time
@@ -77,8 +72,7 @@ class _Track:
     def take(self, moment: Moment, person: Person, seen: Sighting, alone: bool) -> None:
         """One more sighting; `alone`: nobody overlaps, so what is seen is this person's own."""
         self.motion.update(moment.time, seen.trunk, person.box)
-        self.rows.append((moment.time, moment.index, person))
-        self._colours_seen.append(seen.colours if alone else None)
+        self.rows.add(moment.time, moment.index, person, seen.colours if alone else None)
         self.last = seen
         if alone:
             rate = max(0.1, 1 / len(self.rows))
@@ -142,9 +136,9 @@ class Tracker:
         """
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]
         self._done, self._live = [], []
-        tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows[0][0], track.number))
-        found = [_pose_track(i + 1, track, frame_size, source) for i, track in enumerate(tracks)]
-        return rejoined(found, [track.usual_colours for track in tracks])
+        tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows.start, track.number))
+        found = [track.rows.track(i + 1, frame_size, source) for i, track in enumerate(tracks)]
+        return rejoined(found, [track.rows.usual_colours for track in tracks])
 
     def _patience(self, track: _Track) -> float:
         return self._max_gap if track.counts else min(TENTATIVE_GAP, self._max_gap)
@@ -185,41 +179,35 @@ def _same_body(a: Person, seen_a: Sighting, b: Person, seen_b: Sighting) -> bool
     size = max(seen_a.size, seen_b.size)
     if np.linalg.norm(seen_a.trunk - seen_b.trunk) > SAME_TRUNK * size:
         return False
-    return bool(np.linalg.norm(a.image - b.image, axis=1).mean() < SAME_POSE * size) or _iou(a.box, b.box) > 0.8
+    return bool(np.linalg.norm(a.image - b.image, axis=1).mean() < SAME_POSE * size) or bool(_iou(a.box, b.box) > 0.8)
 
 
-def _iou(a: np.ndarray, b: np.ndarray) -> float:
-    width, height = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    shared = max(float(width), 0.0) * max(float(height), 0.0)
-    whole = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
-    return shared / whole if whole > 0 else 0.0
+def _iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes (..., 4) with others (..., 4)."""
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = np.prod(np.maximum(sides, 0.0), axis=-1)
+    whole = np.prod(a[..., 2:] - a[..., :2], axis=-1) + np.prod(b[..., 2:] - b[..., :2], axis=-1) - shared
+    return np.asarray(shared / np.maximum(whole, 1e-9))
 
 
 def _overlaps(box: np.ndarray, others: list[np.ndarray], share: float) -> bool:
-    return any(_iou(box, other) > share for other in others)
+    return any(bool(_iou(box, other) > share) for other in others)
 
 
 def _without_ghosts(tracks: list[_Track]) -> list[_Track]:
     """Leave out tracks that lie on a longer one for most of their life: second detections of the same body."""
     kept: list[_Track] = []
     for track in sorted(tracks, key=lambda track: -len(track.rows)):
-        boxes = {index: person.box for _, index, person in track.rows}
-        shared = [
-            sum(index in boxes and _iou(person.box, boxes[index]) > 0.7 for _, index, person in other.rows)
-            for other in kept
-        ]
+        shared = [_frames_shared(track, other) for other in kept]
         if not shared or max(shared) < 0.6 * len(track.rows):
             kept.append(track)
     return kept
 
 
-def _pose_track(number: int, track: _Track, frame_size: tuple[int, int], source: str) -> PoseTrack:
-    times, frames, persons = zip(*track.rows, strict=True)
-
-    def stacked(name: str) -> np.ndarray:
-        return np.stack([getattr(person, name) for person in persons]).astype(np.float32)
-
-    return PoseTrack(
-        number, np.array(times, np.float64), np.array(frames, np.int64), stacked("box"), stacked("image"),
-        stacked("world"), stacked("visibility"), frame_size, source,
-    )  # fmt: skip
+def _frames_shared(track: _Track, other: _Track) -> int:
+    """In how many frames the two lie on each other."""
+    a, b = track.rows.frames, other.rows.frames
+    if a[-1] < b[0] or b[-1] < a[0]:
+        return 0
+    _, mine, theirs = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    return int((_iou(track.rows.boxes[mine], other.rows.boxes[theirs]) > 0.7).sum())

@@ -18,7 +18,7 @@ class Frame:
     """One decoded picture.
 
     rgb: (H, W, 3) uint8, upright (rotation applied). time: seconds from the first frame.
-    index: 0, 1, 2 … in decoding order.
+    index: 0, 1, 2 … in decoding order; those of frames that were left out are missing.
     """
 
     rgb: np.ndarray

@@ -101,6 +101,7 @@ def verify(
         embedder = reader.embedder
         thresholds = embedder.thresholds if gallery is None else thresholds_in_use(gallery, embedder)
         threshold_for(settings, thresholds)  # a wrong rate is told before the work
+        reader.check(str(b))  # told before minutes are spent on the first
         sides = []
         for number, (clip, track, option) in enumerate(((a, track_a, "--track-a"), (b, track_b, "--track-b"))):
             progress("verifying", number, 2)

@@ -102,7 +102,8 @@ def open_video(source: str | Path, settings: VideoSettings | None = None) -> "Vi
 
 
 class Video:
-    """Open footage, a context manager and an iterator of `Frame`s; each frame is given once.
+    """Open footage, a context manager and an iterator of the `Frame`s that are used (`pipeline.pace`); each is given
+    once, with its time and number in the source.
 
     A thread opens the source and decodes a few frames ahead, so that decoding and what the caller does overlap, and
     Ctrl-C is obeyed even where a video library hangs. A live source that comes faster than its frames are taken loses
@@ -147,24 +148,21 @@ class Video:
         if self._given or self._stop.is_set():
             raise VideoError(f"{self._name} has been read already: open it again")
         self._given = True
-        count, time, cut = 0, 0.0, False
         item: Picture | BaseException | None = self._first
         try:
             while item is not None:
                 if isinstance(item, UnreadableError):
-                    self.warnings.append(f"{self._name}: broke off after {count} frames: {item}")
+                    self.warnings.append(f"{self._name}: broke off after {self._decoder.count} frames: {item}")
                     break
                 if isinstance(item, BaseException):
                     raise item
-                rgb, time = item
-                cut = self._max_seconds is not None and time >= self._max_seconds
-                if cut:
+                rgb, time, number = item
+                if self._max_seconds is not None and time >= self._max_seconds:
                     break
-                yield Frame(rgb=rgb, time=time, index=count)
-                count += 1
+                yield Frame(rgb=rgb, time=time, index=number - self._first[2])
                 item = self._queue.get()
             else:
-                self._check_whole(count, time)
+                self._check_whole(self._decoder.count, self._decoder.last)
         finally:
             self.close()
 
@@ -180,7 +178,7 @@ class Video:
         """The thread: everything that comes goes into the queue, then None; an error goes in as itself."""
         end: BaseException | None = None
         try:
-            with closing(_open_decoder(source, settings.max_side)) as self._decoder:
+            with closing(_open_decoder(source, settings.max_side, settings.stride)) as self._decoder:
                 for picture in self._decoder:
                     if self._stop.is_set():
                         return
@@ -218,12 +216,12 @@ class Video:
             self.warnings.append(f"{self._name}: {self._decoder.damaged} damaged parts were left out")
 
 
-def _open_decoder(source: str, max_side: int) -> Decoder:
+def _open_decoder(source: str, max_side: int, stride: int | None) -> Decoder:
     if is_stream(source):
         try:
             if source.isdigit():
-                return CvDecoder(int(source), max_side)
-            return AvDecoder(source, max_side, network=True)
+                return CvDecoder(int(source), max_side, stride)
+            return AvDecoder(source, max_side, stride, network=True)
         except UnreadableError as error:
             kind = f"camera {source}" if source.isdigit() else shown(source)
             raise VideoError(f"{kind} cannot be opened: {error}: check that it is there and can be reached") from error
@@ -238,7 +236,7 @@ def _open_decoder(source: str, max_side: int) -> Decoder:
     if size == 0:
         raise VideoError(f"{source} is empty (0 bytes): copy or record it again")
     try:
-        return AvDecoder(source, max_side, network=False)
+        return AvDecoder(source, max_side, stride, network=False)
     except UnreadableError as error:
         raise VideoError(f"{source} cannot be opened: {error}: give a video file") from error
 

@@ -5,7 +5,7 @@
 `SHOTS` is a folder as `pipeline.synthetic.shots` makes it, of people whom nothing was fitted to. Every pair of tracks
 of one person from two shots is one question: the first is the probe, the second stands in a gallery beside one track of
 everybody else, the one of theirs whose view differs from the probe's by most nearly as much. So views do not tell
-who is who, and chance is one in as many people as there are.
+who is who, and chance is one in as many people as there are. The last line is what the encoder's threshold lets pass.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,9 @@ from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots
 from smsge.bootstrap import mean_interval
-from smsge.centring import centre_of, centred
-from smsge.descriptors import bone_lengths
-from smsge.matching import cosine, standardise, statistics
+from smsge.centring import as_in_a_gallery, centre_of, centred
+from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
+from smsge.matching import cosine, pair_scores, standardise, statistics
 
 Array = NDArray[np.floating]
 
@@ -105,21 +106,40 @@ def table(similarities: Mapping[str, Array], people: NDArray[np.str_], asked: Se
     return "\n".join(lines)
 
 
-def similarities(embedder: TrackEmbedder, shown: Sequence[Shown], fitted: Sequence[Shown]) -> dict[str, Array]:
-    """{descriptor: (N, N)}; plain descriptors are standardised by the tracks of `fitted`."""
+def similarities(
+    embedder: TrackEmbedder, shown: Sequence[Shown], fitted: Sequence[Shown]
+) -> tuple[dict[str, Array], Array]:
+    """{descriptor: (N, N)}, and the embeddings (N, D); plain descriptors are those of skeletons as the pose estimator
+    gives them, standardised by the tracks of `fitted`."""
     found = {}
-    own, usual = ([one.sequence for one in part] for part in (shown, fitted))
-    raw, base = embedder.describe(own), embedder.describe(usual)
-    raw["bones"], base["bones"] = (np.stack([bone_lengths(one) for one in part]) for part in (own, usual))
-    for name, part in (("bone lengths", "bones"), ("posture statistics", "posture"), ("SM-SGE alone", "encoder")):
-        plain = standardise(raw[part], *statistics(base[part]))
-        found[name] = cosine(plain, plain)
+    for name, descriptor in (
+        ("bone lengths", bone_lengths),
+        ("posture statistics", partial(over_windows, posture_statistics_of)),
+    ):
+        own, usual = (np.stack([descriptor(one.sequence) for one in part]) for part in (shown, fitted))
+        found[name] = _alike(own, usual)
+    raw, base = (embedder.describe([one.lifted(embedder.lift).sequence for one in part]) for part in (shown, fitted))
+    for name, part in (("posture statistics, lifted", "posture"), ("SM-SGE alone", "encoder")):
+        found[name] = _alike(raw[part], base[part])
     for part, standard in embedder.standards.items():
         rows = standard(raw[part])
         found[f"{part} as calibrated"] = cosine(rows, rows)
     joined = embedder.join(raw)
-    joined = centred(joined, centre_of(joined, [one.identity for one in own]))
-    return found | {f"reid: {embedder.name}": cosine(joined, joined)}
+    about = centred(joined, centre_of(joined, [one.sequence.identity for one in shown]))
+    return found | {f"reid: {embedder.name}": cosine(about, about)}, joined
+
+
+def _alike(own: Array, usual: Array) -> Array:
+    rows = standardise(own, *statistics(usual))
+    return np.asarray(cosine(rows, rows))
+
+
+def strangers(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_], threshold: float) -> str:
+    """What the threshold lets pass of pairs of different people, and of one person in two shots."""
+    similarity = as_in_a_gallery(embeddings, people)
+    genuine, impostor = pair_scores(similarity, people, people, shots, shots)
+    shares = [f"{100 * (scores >= threshold).mean():.2f} % of {len(scores)}" for scores in (impostor, genuine)]
+    return f"threshold {threshold:.3f}: accepts {shares[0]} pairs of strangers, {shares[1]} pairs of one person"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,7 +157,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = questions(people, shots, np.array(list(map(azimuth, shown))))
         if not asked or not fitted:
             raise DatasetError(f"{options.shots}: nobody is usable in two shots; film more of each person")
-        text = table(similarities(embedder, shown, fitted), people, asked)
+        found, embeddings = similarities(embedder, shown, fitted)
+        last = strangers(embeddings, people, shots, embedder.threshold)
+        text = f"{table(found, people, asked)}\n\n{last}"
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

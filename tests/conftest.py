@@ -3,5 +3,5 @@
 from hypothesis import settings
 
 settings.register_profile("same", max_examples=50, derandomize=True, deadline=None)
-settings.register_profile("long", max_examples=2000, deadline=None)
+settings.register_profile("long", max_examples=500, deadline=None)
 settings.load_profile("same")

@@ -22,6 +22,7 @@ from cli_call import Call
 from cli_terminal import Terminal
 from pipeline.crew import Done
 from pipeline.errors import UserError
+from pipeline.lift import Lift
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
@@ -32,6 +33,7 @@ TIMES = np.arange(0, 4, 0.04)
 ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips=0.32), Stick(shoulders=0.46, hips=0.32)
 
 
+NO_LIFT = Lift()
 WITHOUT_GALLERY = ("extract", "train", "evaluate", "synthesize", "demo", "models")
 OF_FOOTAGE = ("enroll", "search", "verify", "calibrate", "batch", "extract")
 
@@ -46,6 +48,7 @@ class Widths:
     frames: int = 20
     threshold: float = 0.8
     fps: float = 15.0
+    lift: Lift = NO_LIFT
 
     @property
     def thresholds(self) -> Thresholds:
@@ -301,6 +304,28 @@ def test_the_gallery_of_another_encoder(enrolled: Shell, monkeypatch: pytest.Mon
     assert enrolled("search", clip).exit_code == 0
 
 
+def test_the_gallery_of_an_encoder_whose_skeletons_are_made_in_another_way(
+    enrolled: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lift = Lift(((np.zeros((42, 42)), np.zeros(42)),))
+    monkeypatch.setattr(
+        encoders, "load_embedder", lambda settings: Widths(fingerprint="cd" * 32, name="other", lift=lift)
+    )
+    before = enrolled.gallery.read_bytes()
+    for words in (("search", enrolled.clip("one", ANNA)), ("gallery", "reindex")):
+        result = enrolled(*words)
+        one_line(result, 2, str(enrolled.gallery), "other", "made in another way", "enrol the clips again", "widths")
+        assert "gallery reindex" not in result.stderr
+    checks = {check["name"]: check for check in json.loads(enrolled("doctor", "--json").stdout)["checks"]}
+    assert "enrol the clips again" in checks["gallery's encoder"]["mend"]
+    assert enrolled.gallery.read_bytes() == before
+    assert names(enrolled) == ["Anna", "Ben"]
+    for encoder, state in ((Widths(), None), (Widths(lift=lift), "warning")):  # the latter as by another version
+        monkeypatch.setattr(encoders, "load_embedder", lambda settings, encoder=encoder: encoder)
+        found = {check["name"]: check["state"] for check in json.loads(enrolled("doctor", "--json").stdout)["checks"]}
+        assert found.get("gallery's skeletons") == state
+
+
 def test_the_same_clip_twice(enrolled: Shell) -> None:
     one_line(enrolled("enroll", "anna.npz", "--name", "Anna"), 2, "--again")
     assert enrolled("enroll", "anna.npz", "--name", "Anna", "--again").exit_code == 0
@@ -534,7 +559,8 @@ def test_every_command_has_help_with_an_example(reid: Shell, words: tuple[str, .
     for option in ("--quiet", "--json", "--config", "--set"):
         assert option in result.stdout
     assert ("--gallery" in result.stdout) == (words[0] not in WITHOUT_GALLERY)
-    assert ("--detector" in result.stdout) == (words[0] in OF_FOOTAGE)
+    for option in ("--detector", "--stride"):
+        assert (option in result.stdout) == (words[0] in OF_FOOTAGE)
 
 
 def test_a_detector_is_a_setting_of_the_pose_and_stands_above_the_others(reid: Shell) -> None:
@@ -542,6 +568,17 @@ def test_a_detector_is_a_setting_of_the_pose_and_stands_above_the_others(reid: S
         call = Call(terminal, None, None, ["pose.max_people=3", "pose.detector=other.onnx"], Path("mine.onnx"))
     assert call.settings.pose.detector == "mine.onnx"
     assert call.settings.pose.max_people == 3
+
+
+def test_a_stride_is_a_setting_of_the_footage(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Terminal(quiet=True, as_json=False) as terminal:
+        for changes, stride in (([], None), (["video.stride=2"], 2)):
+            assert Call(terminal, None, None, changes).settings.video.stride == stride
+            assert Call(terminal, None, None, changes, stride=3).settings.video.stride == 3
+    clip = reid.clip("one", ANNA)
+    for bad in ("0", "-1", "101", "2.5", "auto"):
+        one_line(reid("search", clip, "--stride", bad), 2, "--stride")
+        one_line(reid("search", clip, "--set", f"video.stride={bad}"), 2, "video.stride")
 
 
 @pytest.mark.parametrize("words", [["gallery", "list"], ["synthesize", "--out", "out"], ["models", "list"], ["train"]])

@@ -24,8 +24,9 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 
 from pipeline.errors import DatasetError
+from pipeline.joints import in_statures
 from pipeline.synthetic.rotation import about
-from smsge.canonical import joint, stature
+from smsge.canonical import joint
 from smsge.files import whole_file
 from smsge.layouts import CASIA14
 
@@ -70,11 +71,6 @@ def ray_axes(camera: np.ndarray, up: np.ndarray) -> tuple[np.ndarray, np.ndarray
     right = right / np.linalg.norm(right)
     turn = np.stack([right, -np.cross(away, right), -away])
     return (camera - hips[:, None]) @ turn.T, turn @ up
-
-
-def in_statures(joints: np.ndarray) -> np.ndarray:
-    """(T, 14, 3) from the mid-hip, in units of the body's own stature."""
-    return np.asarray((joints - joints[:, _HIPS].mean(axis=1, keepdims=True)) / max(stature(joints, CASIA14), 1e-6))
 
 
 def facing(joints: np.ndarray, fps: float) -> np.ndarray:

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from pipeline.joints import in_statures
+from pipeline.lift import Lift
 from pipeline.normalize import canonical_sequence
 from pipeline.synthetic.driven import measured_body, one_body, recorded_motion
-from pipeline.synthetic.estimator import Estimator, in_statures
+from pipeline.synthetic.estimator import Estimator
 from smsge.datasets.kgbd import FPS, resample
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
@@ -27,14 +29,14 @@ def draw_view(frames: int, fps: float, generator: np.random.Generator) -> tuple[
     return generator.uniform(-np.pi, np.pi) + drift, elevation, height
 
 
-def imagine(joints: np.ndarray, estimator: Estimator, person: np.ndarray, generator: np.random.Generator
+def imagine(joints: np.ndarray, estimator: Estimator, lift: Lift, person: np.ndarray, generator: np.random.Generator
             ) -> SkeletonSequence:  # fmt: skip
     """(T, 14, 3) of a walk that faces +z, at the model's rate -> what a search would make of a shot of it, and the
     truth."""
     azimuth, elevation, height = draw_view(len(joints), estimator.fps, generator)
     seen = estimator.see(joints, azimuth, elevation, height, person, generator)
     truth = canonical_sequence([in_statures(joints)], estimator.fps).joints
-    return replace(canonical_sequence([seen], estimator.fps), truth=truth)
+    return replace(canonical_sequence([lift(seen)], estimator.fps), truth=truth)
 
 
 def cut(joints: np.ndarray, frames: int, generator: np.random.Generator) -> np.ndarray:
@@ -57,13 +59,13 @@ def walked_joints(walks: Sequence[np.ndarray], fps: float, generator: np.random.
     return found
 
 
-def imagined_shots(walks: Sequence[np.ndarray], estimator: Estimator, identity: str, views: int, seconds: float,
-                   seed: Sequence[int]) -> Iterator[SkeletonSequence]:  # fmt: skip
+def imagined_shots(walks: Sequence[np.ndarray], estimator: Estimator, lift: Lift, identity: str, views: int,
+                   seconds: float, seed: Sequence[int]) -> Iterator[SkeletonSequence]:  # fmt: skip
     """`views` shots of up to `seconds` of each (T, 14, 3) walk of one person; every shot is a session of its own."""
     generator = np.random.default_rng(seed)
     person = estimator.offsets(generator)
     for number, walk in enumerate(walks, start=1):
         for view in range(1, views + 1):
             part = cut(walk, round(seconds * estimator.fps), generator)
-            seen = imagine(part, estimator, person, generator)
+            seen = imagine(part, estimator, lift, person, generator)
             yield replace(seen, identity=identity, session=f"{identity}/i{number}.{view}")

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import DatasetError
+from pipeline.joints import in_statures
+from pipeline.lift import Lift
 from pipeline.normalize import canonical_sequence, steady
 from pipeline.quality import assess
 from pipeline.settings import Settings
 from pipeline.skeletons import load_skeletons
-from pipeline.synthetic.estimator import Pair, facing, in_statures, ray_axes
+from pipeline.synthetic.estimator import Pair, facing, ray_axes
 from pipeline.values import Progress, silent
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
@@ -25,11 +27,16 @@ _NECK, _FEET = CASIA14.index["neck"], [CASIA14.index[f"{side} ankle"] for side i
 @dataclass(frozen=True)
 class Shown:
     """One track of a shot. kind: what its folder is called, and so how it was filmed. sequence: canonical, with
-    identity, session and truth. pairs: its stretches beside the truth, as the camera saw them."""
+    identity, session and truth, not lifted. pairs: its stretches beside the truth, as the camera saw them."""
 
     kind: str
     sequence: SkeletonSequence
     pairs: tuple[Pair, ...]
+
+    def lifted(self, lift: Lift) -> "Shown":
+        """The same with skeletons as a search that has `lift` makes them."""
+        again = canonical_sequence([lift(pair.seen) for pair in self.pairs], self.sequence.fps)
+        return replace(self, sequence=replace(self.sequence, joints=again.joints))
 
     @property
     def view(self) -> np.ndarray:

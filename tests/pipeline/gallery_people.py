@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gallery import ClipSource, Gallery
-from pipeline.templates import Template
+from pipeline.lift import Lift
+from pipeline.templates import Template, encoder_id
 from pipeline.thresholds import Thresholds
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
 DIM = 16
+NO_LIFT = Lift()
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class FakeEmbedder:
     seed: int = 0
     dim: int = DIM
     threshold: float = 0.5
+    lift: Lift = NO_LIFT
 
     @property
     def thresholds(self) -> Thresholds:
@@ -61,6 +64,7 @@ def source(number: int, track: int = 1, clip: str | None = None) -> ClipSource:
 
 
 def open_gallery(path: Path, encoder: FakeEmbedder = ENCODER, create: bool = True) -> Gallery:
+    who = encoder_id(encoder)
     return Gallery.open(
-        path, fingerprint=encoder.fingerprint, encoder_name=encoder.name, dim=encoder.dim, create=create
+        path, fingerprint=who.fingerprint, encoder_name=who.name, dim=who.dim, skeletons=who.skeletons, create=create
     )

@@ -38,6 +38,7 @@ from pipeline.enroll import enroll  # noqa: E402
 from pipeline.gallery import Gallery  # noqa: E402
 from pipeline.rows import VECTORS, decode  # noqa: E402
 from pipeline.search import search  # noqa: E402
+from pipeline.templates import encoder_id  # noqa: E402
 from smsge.sequence import SkeletonSequence  # noqa: E402
 
 CLIPS = 24
@@ -58,7 +59,8 @@ ENCODERS = {encoder.fingerprint: encoder for encoder in (ShoulderEncoder(), Turn
 
 
 def open_with(path: Path, encoder: ShoulderEncoder) -> Gallery:
-    return Gallery.open(path, fingerprint=encoder.fingerprint, encoder_name=encoder.name, dim=encoder.dim)
+    who = encoder_id(encoder)
+    return Gallery.open(path, fingerprint=who.fingerprint, encoder_name=who.name, dim=who.dim, skeletons=who.skeletons)
 
 
 def held(path: Path) -> Counter[str]:

@@ -12,10 +12,11 @@ from stick_people import Stick, walk
 from pipeline.crew import Alive
 from pipeline.errors import PoseModelError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.lift import Lift
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
-from pipeline.templates import Embedder
+from pipeline.templates import Embedder, encoder_id
 from pipeline.thresholds import Thresholds
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
@@ -31,6 +32,7 @@ class ShoulderEncoder:
     name = "shoulders"
     dim = 8
     frames = 20
+    lift = Lift()
     threshold = 0.9
     thresholds = Thresholds.single(threshold)
 
@@ -68,7 +70,8 @@ def clip(path: Path, *who: tuple[Stick, float, float], content: str | None = Non
 def gallery_at(path: Path) -> Gallery:
     """A gallery of the shoulder encoder."""
     encoder = ShoulderEncoder()
-    return Gallery.open(path, fingerprint=encoder.fingerprint, encoder_name=encoder.name, dim=encoder.dim)
+    who = encoder_id(encoder)
+    return Gallery.open(path, fingerprint=who.fingerprint, encoder_name=who.name, dim=who.dim, skeletons=who.skeletons)
 
 
 class ScriptedRead:

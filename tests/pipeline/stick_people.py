@@ -1,6 +1,6 @@
 """Stick people for tests: 33 landmarks as MediaPipe gives them, of a walker whose true body is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,17 +65,26 @@ def walk(
     rng = np.random.default_rng(seed)
     people = [stick.person(t, heading, (640 + 60 * np.sin(heading) * t, 240), scale) for t in times]
     world = np.stack([p.world for p in people])
-    return PoseTrack(
+    track = PoseTrack(
         id=1,
         times=np.asarray(times, np.float64),
         frames=np.arange(len(times)),
         boxes=np.stack([p.box for p in people]),
         image=np.stack([p.image for p in people]),
-        world=world + rng.normal(scale=noise, size=world.shape).astype(np.float32),
+        world=world,
         visibility=np.stack([p.visibility for p in people]),
         frame_size=(1280, 480),
         source="stick.mp4",
     )
+    return moved(track, world + rng.normal(scale=noise, size=world.shape).astype(np.float32), scale)
+
+
+def moved(track: PoseTrack, world: np.ndarray, scale: float = 60.0) -> PoseTrack:
+    """The same walk with other landmarks (T, 33, 3), which the picture follows at `scale` pixels a metre."""
+    hips = [23, 24]
+    middle = track.image[:, hips].mean(1, keepdims=True)
+    across = world[..., :2] - world[:, hips, :2].mean(1, keepdims=True)
+    return replace(track, world=world, image=(middle + scale * across).astype(np.float32))
 
 
 def picture(time: float, index: int, people: list[tuple[Person, tuple[int, int, int]]] = ()) -> Frame:  # type: ignore[assignment]

@@ -95,14 +95,20 @@ def test_an_export_has_no_log_in_any_byte(path: Path, tmp_path: Path) -> None:
         assert exported.log() == []
 
 
-def test_its_entries_do_not_make_the_index_be_built_again(path: Path) -> None:
-    with open_gallery(path) as gallery:
+def test_its_entries_make_nobody_read_the_gallery_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("it was read again")
+
+    with open_gallery(path) as gallery, open_gallery(path) as other:
         gallery.add("Anna", [template(1)], source(1))
-        with gallery._database.snapshot():
-            before = gallery._database.version()
-        gallery.record("searched", ["Anna"])
-        with gallery._database.snapshot():
-            assert gallery._database.version() == before
+        before = gallery.search(template(1).embedding[None], 1)
+        with monkeypatch.context() as patch:
+            patch.setattr("pipeline.ranking.Owners.read", never)
+            for who in (gallery, other):
+                who.record("searched", ["Anna"], "hall.mp4")
+                assert gallery.search(template(1).embedding[None], 1) == before
+        other.rename("Anna", "Hanna")
+        assert gallery.search(template(1).embedding[None], 1)[0][0].name == "Hanna"
 
 
 def test_it_has_no_column_for_anything_else(path: Path) -> None:

@@ -138,18 +138,18 @@ def test_other_files_are_nobodys_backups(path: Path) -> None:
 
 def test_a_gallery_of_the_version_before_is_backed_up_and_brought_forward(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE audit")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("DROP TABLE skeletons")
+        connection.execute("PRAGMA user_version = 3")
     connection.close()
     with open_gallery(path) as gallery:
-        assert gallery.stats().format == 2
-        gallery.record("searched")
         assert gallery.stats().format == 3
-        assert [entry.event for entry in gallery.log()] == ["searched"]
+        gallery.record("searched")
+        assert gallery.stats().format == 4
+        assert gallery.log()[-1].event == "searched"
     (backup,) = backups_of(path)
     assert backup.name.endswith(".migration.bak")
     with Gallery.open(backup, log=False) as gallery:
-        assert gallery.stats().format == 2
+        assert gallery.stats().format == 3
 
 
 def test_a_process_killed_while_it_erases_an_old_backup_leaves_none_that_is_half_erased(

@@ -11,6 +11,7 @@ from pipeline import normalize
 from pipeline.calibrate import FAR, Described, calibrate, described, write_calibrated
 from pipeline.embed import TrackEmbedder
 from pipeline.errors import DatasetError
+from pipeline.lift import Lift
 from pipeline.thresholds import Thresholds
 from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -150,11 +151,13 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
     )
     assert (tracks.people[3], tracks.clips[4]) == ("p01", "p01/1")
     done = calibrate(*tracks.parted())
-    path = write_calibrated(trained, done, tmp_path / "calibrated.safetensors")
+    lift = Lift(((np.ones((42, 42)), np.ones(42)),))
+    path = write_calibrated(trained, done, tmp_path / "calibrated.safetensors", lift)
     read = load_checkpoint(path)
     assert (read.metadata["step"], read.metadata["normalize"]) == (3, normalize.VERSION)
     assert read.metadata["calibration"]["people"] == 3
     embedder = TrackEmbedder(read, "calibrated")
+    np.testing.assert_array_equal(embedder.lift.layers[0][0], lift.layers[0][0])
     assert embedder.threshold == pytest.approx(done.threshold, abs=1e-4)
     assert (embedder.weights, embedder.thresholds, embedder.fps) == (done.weights, done.thresholds, 15.0)
     expected = fuse([done.standards[p](tracks.raw[p]) for p in done.weights], list(done.weights.values()))

@@ -7,13 +7,14 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from gallery_people import FakeEmbedder, open_gallery, source, template
 
-from pipeline.database import Database
+from pipeline.database import Database, Row
 from pipeline.errors import GalleryError
 from pipeline.gallery import Gallery
 
@@ -80,8 +81,8 @@ def test_what_is_no_gallery_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 def test_another_version_is_refused(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 4")
-    assert "has format 4, this reid reads formats 1 to 3" in refusal(path)
+        connection.execute("PRAGMA user_version = 5")
+    assert "has format 5, this reid reads formats 1 to 4" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -277,3 +278,43 @@ def test_an_open_statement_is_not_left_behind(path: Path) -> None:
     with database.transaction():
         pass
     database.close()
+
+
+def state(gallery: Gallery) -> list[Row]:
+    with gallery._database.snapshot():
+        return gallery._database.state()
+
+
+CHANGES: dict[str, Callable[[Gallery], object]] = {
+    "more of somebody": lambda gallery: gallery.add("Anna", [template(3)], source(3)),
+    "the same again": lambda gallery: gallery.add("Anna", [template(4)], source(1), again=True),
+    "rename": lambda gallery: gallery.rename("Anna", "Hanna"),
+    "merge": lambda gallery: gallery.merge("Ben", "Anna"),
+    "forget": lambda gallery: gallery.forget("Ben"),
+    "reindex": lambda gallery: gallery.reindex(FakeEmbedder(0)),
+}
+
+
+@pytest.mark.parametrize("before", ["", "DELETE FROM sqlite_sequence WHERE name = 'gallery'",
+                                    "UPDATE sqlite_sequence SET seq = 'odd' WHERE name = 'gallery'"])  # fmt: skip
+@pytest.mark.parametrize("change", CHANGES)
+def test_its_state_is_another_after_every_change(path: Path, change: str, before: str) -> None:
+    with open_gallery(path) as gallery:
+        gallery.add("Ben", [template(9)], source(9))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(before)
+    with open_gallery(path) as gallery, open_gallery(path) as other:
+        old = state(gallery)
+        other.record("searched", ["Anna"])
+        assert state(gallery) == old
+        CHANGES[change](other)
+        assert state(gallery) == state(other) != old
+        assert gallery.check() == []
+
+
+def test_its_state_outlives_being_rewritten(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        before = state(gallery)
+        assert len(before) == 1
+        assert gallery._database.compact()
+        assert state(gallery) == before

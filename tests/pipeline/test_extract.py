@@ -1,6 +1,10 @@
 """The whole of extraction on tiny clips, with a scripted pose source."""
 
+import os
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -9,10 +13,12 @@ import pytest
 from test_people import standing
 from test_video import write_clip
 
-from pipeline.errors import SkeletonFileError, VideoError
+from pipeline.decoders import AvDecoder
+from pipeline.errors import PoseModelError, SkeletonFileError, VideoError
 from pipeline.extract import extract
 from pipeline.settings import Settings, VideoSettings
 from pipeline.skeletons import save_skeletons
+from pipeline.tracking import Moment, Tracker
 from pipeline.values import Frame, Person
 from pipeline.video import content_id
 
@@ -84,6 +90,27 @@ def test_settings_reach_the_decoder(tmp_path: Path) -> None:
     assert found.frames == 20
 
 
+def test_frames_left_out_change_neither_numbers_nor_times_nor_rate(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [round(1000 * k / 60) for k in range(121)])
+    told: list[float] = []
+    found = extract(clip, pose=Walking(), progress=lambda what, done, total: told.append(done))
+    assert (found.frames, found.warnings) == (121, ())
+    assert found.fps == pytest.approx(60, rel=1e-3)
+    assert found.duration == pytest.approx(121 / 60, rel=1e-3)
+    (track,) = found.tracks
+    np.testing.assert_array_equal(track.frames, np.arange(8, 121, 4))
+    np.testing.assert_allclose(track.times, np.arange(8, 121, 4) / 60, atol=1e-3)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5, 10])
+def test_progress_is_told_at_any_stride(tmp_path: Path, stride: int) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(121)])
+    told: list[float] = []
+    extract(clip, Settings(video=VideoSettings(stride=stride)), pose=Walking(),
+            progress=lambda what, done, total: told.append(done) if what == clip.name else None)  # fmt: skip
+    assert len(told) - 1 == len(range(0, 121, stride)) // 5
+
+
 def test_missing_clip_is_told_before_any_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["pipeline.extract"], "MediaPipePose", None)
     with pytest.raises(VideoError, match="there is no such file"):
@@ -108,3 +135,81 @@ def test_a_stream_that_is_interrupted_keeps_what_was_seen(tmp_path: Path, monkey
     assert found.frames == 30
     assert len(found.tracks[0]) == 25
     assert "was stopped after 1.2 s" in found.warnings[-1]
+
+
+class Uneven(Walking):
+    """Takes now a long time, now none, over a person who walks, and one more in every third frame."""
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        time.sleep(0.004 * (frame.index % 3 == 0))
+        here = super().__call__(frame)
+        return [*here, standing(50, 4, 30)] if frame.index % 3 == 0 else here
+
+
+def test_what_overlaps_gives_the_same_tracks_as_one_thing_after_the_other(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(60)])
+    tracker, pose = Tracker(), Uneven()
+    decoder = AvDecoder(str(clip), 1920, network=False)
+    for index, (rgb, seconds) in enumerate(decoder):
+        frame = Frame(rgb, seconds, index)
+        tracker.update(frame, pose(frame))
+    decoder.close()
+    expected = tracker.finish((64, 48), str(clip))
+    found = extract(clip, pose=Uneven()).tracks
+    assert [track.id for track in found] == [track.id for track in expected]
+    assert len(found) >= 1
+    for track, other in zip(found, expected, strict=True):
+        for name in ("times", "frames", "boxes", "image", "world", "visibility"):
+            np.testing.assert_array_equal(getattr(track, name), getattr(other, name))
+
+
+def test_tracking_never_falls_behind_by_more_than_a_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(20)])
+    tracked: list[int] = []
+
+    class Slow(Tracker):
+        def update(self, frame: Moment, persons: Sequence[Person]) -> list[int]:
+            time.sleep(0.02)
+            tracked.append(frame.index)
+            return super().update(frame, persons)
+
+    class Watching(Walking):
+        def __call__(self, frame: Frame) -> list[Person]:
+            assert frame.index - len(tracked) <= 1
+            return super().__call__(frame)
+
+    monkeypatch.setattr(sys.modules["pipeline.extract"], "Tracker", Slow)
+    assert extract(clip, pose=Watching()).frames == 20
+    assert tracked == list(range(20))
+
+
+class Failing(Walking):
+    """Cannot go on at frame 7."""
+
+    def __call__(self, frame: Frame) -> list[Person]:
+        if frame.index == 7:
+            raise PoseModelError("the model is gone: get it again")
+        return super().__call__(frame)
+
+
+@pytest.mark.parametrize("where", ["pose", "tracker", "last"])
+def test_an_error_ends_it_all_and_leaves_no_thread_and_no_open_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(100)])
+    before = set(threading.enumerate())
+
+    class Broken(Tracker):
+        def update(self, frame: Moment, persons: Sequence[Person]) -> list[int]:
+            if frame.index == {"tracker": 7, "last": 99}[where]:
+                raise PoseModelError("the model is gone: get it again")
+            return super().update(frame, persons)
+
+    if where != "pose":
+        monkeypatch.setattr(sys.modules["pipeline.extract"], "Tracker", Broken)
+    with pytest.raises(PoseModelError, match="get it again"):
+        extract(clip, pose=Failing() if where == "pose" else Walking())
+    assert set(threading.enumerate()) <= before
+    open_files = Path("/proc/self/fd")
+    if open_files.exists():
+        assert not any(str(clip) == os.path.realpath(file) for file in open_files.iterdir())

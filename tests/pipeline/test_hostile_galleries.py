@@ -88,6 +88,7 @@ def test_any_damage_is_told(folder: Path, data: st.DataObject, start: int) -> No
 @given(cells=st.dictionaries(st.sampled_from(CELLS), values, min_size=1, max_size=3), row=st.integers(0, 3))
 @example(cells={"gallery.fingerprint": "\x1f"}, row=0)
 @example(cells={"gallery.encoder": "\x1b[2J"}, row=0)
+@example(cells={"gallery.dim": 0}, row=0)
 def test_any_value_is_used_or_refused(folder: Path, cells: dict[str, object], row: int) -> None:
     path = Path(shutil.copy(folder / "export.reid", folder / "edited.reid"))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

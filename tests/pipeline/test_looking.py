@@ -45,6 +45,12 @@ def test_nobody_followed_is_looked_for_in_every_frame() -> None:
     assert all(len(here) == 1 for here in found[1:])
 
 
+def test_frames_may_be_left_out_without_a_place_being_left_out() -> None:
+    search = Search(1.0)
+    found = [window for k in range(0, 80, 2) for window in search.windows(frame(ground(640, 360), k), [])]
+    assert {*tiles(640, 360), (0, 0, 640, 360)} == set(found)
+
+
 def test_looks_are_rare_while_one_is_followed_and_frequent_in_a_crowd() -> None:
     scenes = [ground(640, 360)] * 200
     one = [standing(100, 40, 150).box]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline import owners
@@ -26,6 +26,7 @@ def sparse(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(owners, "SPARSE", request.param)
 
 
+@example(held={1: 7, 3: 5}, before={}, asked=[-1, 0, 1, 2, 3, 4, 300])
 @given(held=GALLERIES, before=GALLERIES, asked=st.lists(st.integers(-1, 300)))
 def test_they_say_what_dictionaries_say(held: dict[int, int], before: dict[int, int], asked: list[int]) -> None:
     told, ids = of(held), np.array(asked, np.int64)

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cores import share_of_cores, usable_cores
 from pipeline.crew import Alive, Done, WorkerDiedError
 from pipeline.errors import PoseModelError, UserError
-from pipeline.pool import run_tasks, usable_cores
+from pipeline.pool import run_tasks
 
 PATIENCE = 60.0
 
 
 def make(factor: int) -> Callable[[int, Alive], tuple[int, int]]:
-    threads = int(os.environ["OMP_NUM_THREADS"])
+    threads = share_of_cores()
 
     def do(task: int, alive: Alive) -> tuple[int, int]:
         if task == 13:

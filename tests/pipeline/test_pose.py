@@ -3,11 +3,15 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier
+from threading import enumerate as enumerate_threads
+from time import sleep
 
 import numpy as np
 import pytest
 from test_people import ground, standing
 
+from pipeline.errors import DetectorError
 from pipeline.places import cache_dir
 from pipeline.pose import STANDING_SPACING, FollowingPose, MediaPipePose
 from pipeline.settings import PoseSettings
@@ -148,6 +152,72 @@ def test_a_crowd_is_found_within_a_second_and_nobody_twice(pose: FollowingPose) 
     found = run(pose, one + crowd)
     assert all(len(here) == 5 for here in found[120 + 12 :])
     assert all(len(here) <= 5 for here in found)
+
+
+class Dawdling(Reader):
+    """Takes a while, now longer, now less."""
+
+    def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
+        sleep(0.001 * (rgb.shape[0] % 4))
+        return super().__call__(rgb, time)
+
+
+def test_the_number_of_threads_changes_nobody() -> None:
+    scenes: list[dict[int, tuple[float, float]]] = [
+        {1: (60 + 4 * k, 80), 2: (420 - 4 * k, 84)} | ({3: (240.0, 20.0 + k)} if 20 <= k < 60 else {})
+        for k in range(80)
+    ]
+    found = []
+    for threads in (1, 2, 5):
+        with FollowingPose(PoseSettings(), Dawdling, threads=threads) as pose:
+            found.append([run(pose, scenes), run(pose, scenes[::-1])])
+    assert found[0] == found[1] == found[2]
+    assert max(len(here) for here in found[0][0]) == 3
+
+
+def test_two_in_sight_are_posed_at_the_same_time() -> None:
+    together = Barrier(2)
+
+    class Waiting(Reader):
+        def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
+            if time >= 1.6 and self.own is not None:
+                together.wait(timeout=5)
+            return super().__call__(rgb, time)
+
+    with FollowingPose(PoseSettings(max_people=2), Waiting, threads=2) as pose:
+        found = run(pose, [{1: (100 + 2 * k, 80), 2: (300 + 2 * k, 80)} for k in range(44)])
+    assert all(len(here) == 2 for here in found[-5:])
+
+
+def test_what_goes_wrong_while_looking_is_raised_and_leaves_no_thread() -> None:
+    before = set(enumerate_threads())
+
+    def detector(rgb: np.ndarray) -> list[np.ndarray]:
+        raise DetectorError("the detector is broken")
+
+    with FollowingPose(PoseSettings(), Reader, detector, threads=3) as pose:
+        with pytest.raises(DetectorError, match="broken"):
+            run(pose, [{}] * 3)
+        assert set(enumerate_threads()) - before
+    assert set(enumerate_threads()) <= before
+
+
+def test_nobody_is_left_at_work_where_one_landmarker_fails() -> None:
+    at_work: list[bool] = []
+
+    class Faulty(Reader):
+        def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
+            if time >= 1.6 and self.own == 1:
+                raise ValueError("a fault")
+            at_work.append(True)
+            sleep(0.05 * (time >= 1.6))
+            at_work.pop()
+            return super().__call__(rgb, time)
+
+    with FollowingPose(PoseSettings(max_people=2), Faulty, threads=2) as pose:
+        with pytest.raises(ValueError, match="a fault"):
+            run(pose, [{1: (100 + 2 * k, 80), 2: (300 + 2 * k, 80)} for k in range(44)])
+        assert not at_work
 
 
 def test_people_are_found_where_a_detector_says_and_nowhere_else() -> None:

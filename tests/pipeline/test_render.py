@@ -9,6 +9,7 @@ import pytest
 from pipeline.drawing import CONNECTIONS, PALETTE, UNKNOWN, Drawn, colour_of, draw, enlargement, label
 from pipeline.errors import VideoError
 from pipeline.render import annotate, check_out, who_is_who
+from pipeline.settings import VideoSettings
 from pipeline.skeletons import Extraction
 from pipeline.values import PoseTrack
 from pipeline.video import open_video
@@ -83,6 +84,24 @@ def test_annotated_clip_keeps_times_and_shows_the_person(tmp_path: Path, width: 
     plate = np.flatnonzero(_near(frames[2].rgb, PALETTE[1]).sum(axis=1) > 0.05 * scale * width)
     assert len(plate) >= 15
     assert cv2.imread(str(picture)).shape == frames[0].rgb.shape
+
+
+def test_frames_that_were_not_posed_show_people_between_where_they_were_seen(tmp_path: Path) -> None:
+    times = [number / 50 for number in range(60)]
+    clip = _write_clip(tmp_path / "clip.mp4", 640, 480, times)
+    seen = [3, 6, 9, 12, 40, 43]  # the person is gone from frame 12 to frame 40, for longer than is bridged
+    track = _track(1, seen, [times[at] for at in seen], (0, 100, 60, 400), (640, 480))
+    moved = np.array([8 * at for at in seen], np.float32)
+    track.boxes[:, [0, 2]] += moved[:, None]
+    track.image[:, :, 0] += moved[:, None]
+    settings = VideoSettings(stride=3)
+    out = annotate(str(clip), _extraction((640, 480), times, (track,)), {}, tmp_path / "out.mp4", settings=settings)
+    with open_video(out, VideoSettings(stride=1)) as video:
+        shown = [_near(frame.rgb, UNKNOWN).any(axis=0).nonzero()[0] for frame in video]
+    assert len(shown) == 60
+    assert [at for at, columns in enumerate(shown) if len(columns)] == [*range(3, 13), *range(40, 44)]
+    places = np.array([columns[-1] for columns in shown[3:13]])
+    np.testing.assert_allclose(np.diff(places), 8, atol=3)
 
 
 def test_annotate_refuses_to_destroy_anything(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Who is found, who is unknown, who is refused; and the document that scripts rely on."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
 from pipeline.enroll import enroll
 from pipeline.errors import ConfigError, GalleryError, SkeletonFileError, UserError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.probes import Reader
 from pipeline.search import SearchResult, search, search_each
 from pipeline.settings import QualitySettings, SearchSettings, Settings
 from pipeline.thresholds import Thresholds
+from smsge.sequence import SkeletonSequence
 
 
 @pytest.fixture
@@ -220,3 +223,30 @@ def test_the_table_has_a_row_a_candidate(gallery: Gallery, tmp_path: Path) -> No
         "decision",
     ]
     assert "%" not in "".join(str(cell) for column in table.columns for cell in column.cells)
+
+
+def test_the_tracks_of_a_clip_are_embedded_together_and_each_gets_its_own(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    told: list[tuple[str, float, float | None]] = []
+
+    class Counting(ShoulderEncoder):
+        def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
+            asked.append(len(sequences))
+            return super().embed(sequences)
+
+    many = clip(tmp_path / "many.npz", (WIDE, 0, 4), (MIDDLE, 0, 0.5), (NARROW, 0, 4), (MIDDLE, 0, 4))
+    for together, expected in ((10_000, [3]), (130, [2, 1]), (1, [1, 1, 1])):
+        asked.clear()
+        monkeypatch.setattr(sys.modules["pipeline.probes"], "_TOGETHER", together)
+        told.clear()
+        with Reader(Settings(), embedder=Counting()) as reader:
+            probes = reader.read(str(many), lambda *what: told.append(what)).probes
+        assert asked == expected
+        assert [probe.template is None for probe in probes] == [False, True, False, False]
+        for probe in probes:
+            if probe.template is not None:
+                alone = ShoulderEncoder().embed([probe.template.skeleton])[0]
+                np.testing.assert_array_equal(probe.template.embedding, alone)
+        assert told == [("embedding", number, 4) for number in range(5)]

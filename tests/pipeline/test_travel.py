@@ -7,6 +7,7 @@ import pytest
 from stick_people import Stick, walk
 
 from pipeline.joints import MIRROR, joints14, visibility14
+from pipeline.lift import Lift
 from pipeline.normalize import normalize, steady
 from pipeline.settings import NormalizeSettings
 from pipeline.travel import FOCAL, mend_facing, velocity
@@ -107,4 +108,6 @@ def test_skeletons_come_out_facing_the_way_they_walk(heading: float) -> None:
     np.testing.assert_allclose(joints, true, atol=1e-5)
     left = joints[:, CASIA14.index["left shoulder"], 0] - joints[:, CASIA14.index["right shoulder"], 0]
     assert ((left > 0) == (heading == TOWARDS)).all()
-    np.testing.assert_allclose(normalize(wrong, SETTINGS).joints, normalize(right, SETTINGS).joints, atol=1e-5)
+    np.testing.assert_allclose(
+        normalize(wrong, SETTINGS, Lift()).joints, normalize(right, SETTINGS, Lift()).joints, atol=1e-5
+    )

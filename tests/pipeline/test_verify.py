@@ -9,6 +9,7 @@ from rich.console import Console
 from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
 
 from pipeline.errors import ConfigError, NoUsableTrackError, SkeletonFileError, UserError, VideoError
+from pipeline.probes import Reader
 from pipeline.settings import SearchSettings, Settings
 from pipeline.thresholds import Thresholds
 from pipeline.verify import FRR, VerifyResult, verify
@@ -131,3 +132,15 @@ def test_the_answer_is_shown_and_saved(wide: Path, tmp_path: Path) -> None:
     for word in ("again.npz", "same from", "+0.945", "different below", "+0.100", "same"):
         assert word in out.getvalue()
     assert "%" not in out.getvalue()
+
+
+def test_a_second_clip_that_is_not_there_is_told_before_the_first_is_read(
+    wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(Reader, "read", lambda self, source, progress: read.append(source))
+    with pytest.raises(VideoError, match=r"missing\.mp4"):
+        compare(wide, tmp_path / "missing.mp4")
+    with pytest.raises(SkeletonFileError, match=r"missing\.npz"):
+        compare(wide, tmp_path / "missing.npz")
+    assert read == []

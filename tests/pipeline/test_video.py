@@ -7,8 +7,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 import pytest
 
 from pipeline import decoders
-from pipeline.decoders import AvDecoder
+from pipeline.decoders import AvDecoder, CvDecoder, Picture, UnreadableError
 from pipeline.errors import VideoError
 from pipeline.settings import VideoSettings
 from pipeline.video import content_id, find_clips, is_stream, open_video, shown
@@ -81,7 +83,7 @@ def test_frames_come_in_order_with_their_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_variable_frame_rate_keeps_true_times(tmp_path: Path, suffix: str) -> None:
     times = [0, 20, 100, 133, 400, 420, 1000]
-    with open_video(write_clip(tmp_path / f"a.{suffix}", times)) as video:
+    with open_video(write_clip(tmp_path / f"a.{suffix}", times), VideoSettings(stride=1)) as video:
         np.testing.assert_allclose([1000 * frame.time for frame in video], times, atol=1.5)
 
 
@@ -127,6 +129,76 @@ def test_stops_after_max_seconds_without_a_warning(tmp_path: Path) -> None:
     with open_video(path, VideoSettings(max_seconds=0.4)) as video:
         assert len(list(video)) == 10
     assert video.warnings == []
+
+
+def sixty(path: Path, frames: int = 61) -> Path:
+    return write_clip(path, [round(1000 * k / 60) for k in range(frames)])
+
+
+def test_of_sixty_frames_a_second_fifteen_are_given_with_their_true_numbers_and_times(tmp_path: Path) -> None:
+    with open_video(sixty(tmp_path / "a.mp4")) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(0, 61, 4))
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(0, 61, 4) / 60, atol=1e-3)
+    assert (video.info.frames_declared, video.warnings) == (61, [])
+
+
+def test_every_frame_of_25_a_second_is_given_unless_told_otherwise(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
+    for stride, every in ((None, 1), (1, 1), (4, 4), (100, 100)):
+        with open_video(path, VideoSettings(stride=stride)) as video:
+            assert [frame.index for frame in video] == list(range(0, 30, every))
+        assert video.warnings == []  # what was left out is not missing
+
+
+def test_frames_that_are_left_out_are_made_no_picture_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[float] = []
+    upright = AvDecoder._upright
+    monkeypatch.setattr(AvDecoder, "_upright", lambda self, frame: made.append(frame.time) or upright(self, frame))
+    with open_video(sixty(tmp_path / "a.mp4")) as video:
+        assert len(list(video)) == len(made) == 16
+
+
+def test_a_stride_ends_where_a_limit_or_the_file_does(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
+    with open_video(path, VideoSettings(stride=3, max_seconds=0.4)) as video:
+        assert [frame.index for frame in video] == [0, 3, 6, 9]
+    assert video.warnings == []
+    whole = write_clip(tmp_path / "b.avi", [40 * k for k in range(50)], size=(160, 120)).read_bytes()
+    (tmp_path / "b.avi").write_bytes(whole[: len(whole) // 2])
+    with open_video(tmp_path / "b.avi") as video:
+        count = len(list(video))
+    with open_video(tmp_path / "b.avi", VideoSettings(stride=3)) as strided:
+        list(strided)
+    assert strided.warnings == video.warnings
+    assert f"{count} of 50" in video.warnings[0]
+
+
+def test_a_webcam_keeps_to_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Camera:
+        """Sixty pictures a second, for a second."""
+
+        taken = 0
+
+        def __init__(self, _: int) -> None:
+            """Any camera is there."""
+
+        def isOpened(self) -> bool:  # noqa: N802
+            return True
+
+        def get(self, _: int) -> float:
+            return 60.0
+
+        def read(self) -> tuple[bool, np.ndarray]:
+            Camera.taken += 1
+            return Camera.taken <= 61, np.zeros((48, 64, 3), np.uint8)
+
+    monkeypatch.setattr(cv2, "VideoCapture", Camera)
+    monkeypatch.setattr(decoders.time, "monotonic", lambda: Camera.taken / 60)
+    frames = list(CvDecoder(0, 1920, None))
+    assert [number for _, _, number in frames] == list(range(0, 61, 4))
+    np.testing.assert_allclose([time for _, time, _ in frames], np.arange(0, 61, 4) / 60, atol=2e-3)
+    assert all(rgb.shape == (48, 64, 3) for rgb, _, _ in frames)
 
 
 def test_grey_raw_avi(tmp_path: Path) -> None:
@@ -273,11 +345,11 @@ from stick_pose import StickPose
 from pipeline import decoders, extract, video
 
 class Hanging:
-    declared, damaged = decoders.Declared(25.0, 0, 0.0), 0
+    declared, damaged, count, last = decoders.Declared(25.0, 0, 0.0), 0, 1, 0.0
     def __init__(self, *_, **__):
         self.hang({opening})
     def __iter__(self):
-        yield np.zeros((48, 64, 3), np.uint8), 0.0
+        yield np.zeros((48, 64, 3), np.uint8), 0.0, 0
         self.hang(True)
     def hang(self, now):
         if now:
@@ -336,6 +408,51 @@ def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
     assert not any(thread.name == "decode" for thread in threading.enumerate())
     with pytest.raises(VideoError, match="open it again"):
         next(iter(video))
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.3])
+def test_decoding_ahead_changes_no_frame_and_no_time(tmp_path: Path, pause: float) -> None:
+    path = write_clip(tmp_path / "a.mp4", [33 * k + k % 3 for k in range(60)])
+    decoder = AvDecoder(str(path), 1920, network=False)
+    expected = list(decoder)
+    decoder.close()
+    with open_video(path) as video:
+        for count, (frame, (rgb, seconds)) in enumerate(zip(video, expected, strict=True)):
+            time.sleep(pause * (count == 3))  # long enough for the decoder to wait for room
+            assert (frame.index, frame.time) == (count, seconds)
+            np.testing.assert_array_equal(frame.rgb, rgb)
+
+
+def breaking_after_four(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Decoders that meet `error` after four frames."""
+    whole = AvDecoder.__iter__
+
+    def broken(self: AvDecoder) -> Iterator[Picture]:
+        yield from islice(whole(self), 4)
+        raise error
+
+    monkeypatch.setattr(AvDecoder, "__iter__", broken)
+
+
+def test_a_source_that_breaks_off_while_decoding_ahead_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(10)])
+    breaking_after_four(monkeypatch, UnreadableError("the cable was pulled"))
+    with open_video(path) as video:
+        assert len(list(video)) == 4
+    assert video.warnings == [f"{path}: broke off after 4 frames: the cable was pulled"]
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
+
+
+def test_an_error_while_decoding_ahead_is_raised_where_the_frames_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(10)])
+    breaking_after_four(monkeypatch, VideoError("the disk is gone: put it back"))
+    with open_video(path) as video, pytest.raises(VideoError, match="put it back"):
+        list(video)
+    assert not any(thread.name == "decode" for thread in threading.enumerate())
 
 
 def test_few_frames_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.views import FEW, found_among, nearer, questions, table
+from pipeline.views import FEW, found_among, nearer, questions, strangers, table
 
 PEOPLE = np.array(["a", "a", "b", "b", "c"])
 SHOTS = np.array(["a1", "a2", "b1", "b2", "c1"])
@@ -52,3 +52,12 @@ def test_in_a_smaller_gallery_those_who_were_nearer_may_be_missing() -> None:
     np.testing.assert_allclose(found_among(FEW, before, others), tried, atol=0.1)
     assert np.isnan(found_among(FEW, np.zeros(1, np.int64), np.array([FEW - 2]))).all()
     assert found_among(FEW, np.array([0, 3]), np.array([FEW - 1, FEW - 1])).tolist() == [1, 0]
+
+
+def test_what_a_threshold_lets_pass_is_told_of_strangers_and_of_one_person() -> None:
+    centre = np.eye(4)[3] * 2
+    vectors = centre + np.array([np.eye(4)[0], np.eye(4)[0], np.eye(4)[1], np.eye(4)[1], np.eye(4)[2]])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    told = strangers(vectors, PEOPLE, SHOTS, 0.7)
+    assert told == "threshold 0.700: accepts 0.00 % of 16 pairs of strangers, 100.00 % of 4 pairs of one person"
+    assert "accepts 100.00 %" in strangers(vectors, PEOPLE, SHOTS, -1.0)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DatasetError
+from pipeline.joints import in_statures
 from pipeline.synthetic.camera import Camera
-from pipeline.synthetic.estimator import SMALL, Estimator, Pair, facing, features, fit_estimator, in_statures, ray_axes
+from pipeline.synthetic.estimator import SMALL, Estimator, Pair, facing, features, fit_estimator, ray_axes
 from pipeline.synthetic.rotation import about
 from pipeline.synthetic.skeletons import population_skeletons
 from smsge.canonical import stature

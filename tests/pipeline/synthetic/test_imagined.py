@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.synthetic.estimator import Estimator, features, in_statures
+from pipeline.joints import in_statures
+from pipeline.lift import Lift
+from pipeline.synthetic.estimator import Estimator, features
 from pipeline.synthetic.imagined import cut, draw_view, imagine, imagined_shots, walked_joints
 from pipeline.synthetic.skeletons import population_skeletons
 from smsge.canonical import canonicalize, stature
@@ -40,7 +42,7 @@ def test_cameras_are_of_every_side_and_of_the_sizes_that_are_filmed() -> None:
 def test_without_errors_what_is_seen_is_what_was_there() -> None:
     given = walk()
     for seed in range(5):
-        seen = imagine(given, model(), np.zeros(42), np.random.default_rng(seed))
+        seen = imagine(given, model(), Lift(), np.zeros(42), np.random.default_rng(seed))
         assert (seen.layout, seen.fps, len(seen)) == (CASIA14, FPS, len(given))
         expected = canonicalize(in_statures(given), CASIA14, FPS)
         np.testing.assert_allclose(seen.truth, expected, atol=1e-4)
@@ -52,7 +54,7 @@ def test_without_errors_what_is_seen_is_what_was_there() -> None:
 
 def test_errors_are_in_what_is_seen_and_not_in_the_truth() -> None:
     given = walk()
-    noisy = imagine(given, model(noise=0.03), np.zeros(42), np.random.default_rng(1))
+    noisy = imagine(given, model(noise=0.03), Lift(), np.zeros(42), np.random.default_rng(1))
     np.testing.assert_allclose(noisy.truth, canonicalize(in_statures(given), CASIA14, FPS), atol=1e-4)
     assert noisy.truth is not None
     assert np.abs(noisy.joints - noisy.truth).std() > 0.01
@@ -86,7 +88,7 @@ def test_a_recorded_walk_has_the_joints_of_rendered_ones() -> None:
 
 def test_every_shot_is_a_session_and_the_offsets_are_the_persons() -> None:
     walks, shaky = [walk(1), walk(2, seconds=2.0)], model(offset=0.05)
-    shots = list(imagined_shots(walks, shaky, "anna", views=2, seconds=3.0, seed=[1, 2]))
+    shots = list(imagined_shots(walks, shaky, Lift(), "anna", views=2, seconds=3.0, seed=[1, 2]))
     assert [shot.session for shot in shots] == ["anna/i1.1", "anna/i1.2", "anna/i2.1", "anna/i2.2"]
     assert {shot.identity for shot in shots} == {"anna"}
     assert [len(shot) for shot in shots] == [45, 45, 30, 30]
@@ -94,7 +96,7 @@ def test_every_shot_is_a_session_and_the_offsets_are_the_persons() -> None:
         assert shot.truth is not None
         assert shot.truth.shape == shot.joints.shape
         assert np.abs(shot.truth - shot.joints).max() > 0.02
-    again = list(imagined_shots(walks, shaky, "anna", views=2, seconds=3.0, seed=[1, 2]))
+    again = list(imagined_shots(walks, shaky, Lift(), "anna", views=2, seconds=3.0, seed=[1, 2]))
     np.testing.assert_array_equal(again[3].joints, shots[3].joints)
-    other = list(imagined_shots(walks, shaky, "anna", views=2, seconds=3.0, seed=[1, 3]))
+    other = list(imagined_shots(walks, shaky, Lift(), "anna", views=2, seconds=3.0, seed=[1, 3]))
     assert np.abs(other[3].joints - shots[3].joints).max() > 0.01

@@ -1,0 +1,67 @@
+"""The sightings of one person in the frames of a clip, kept closely: 0.9 kB each, for hours of footage are many."""
+
+from array import array
+
+import numpy as np
+
+from pipeline.values import Person, PoseTrack
+
+_BOX, _IMAGE, _WORLD, _VISIBILITY, _COLOURS = (
+    slice(0, 4),
+    slice(4, 70),
+    slice(70, 169),
+    slice(169, 202),
+    slice(202, 214),
+)
+
+
+class Sightings:
+    """What was seen of one person, in time order; grows by `add` until one of its arrays has been asked for."""
+
+    def __init__(self) -> None:
+        self._times, self._frames, self._rows = array("d"), array("q"), array("f")
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, time: float, frame: int, person: Person, colours: np.ndarray | None) -> None:
+        """One more. colours: (4, 3) of the clothes, in [0, 1]; None where they may be somebody else's."""
+        shown = np.full((4, 3), np.nan) if colours is None else colours
+        parts = (person.box, person.image, person.world, person.visibility, shown)
+        self._rows.frombytes(np.concatenate([part.ravel() for part in parts]).astype(np.float32).tobytes())
+        self._times.append(time)
+        self._frames.append(frame)
+
+    @property
+    def start(self) -> float:
+        """Seconds of the first."""
+        return self._times[0]
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(T,) int64."""
+        return np.frombuffer(self._frames, np.int64)
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """(T, 4) float32."""
+        return self._table()[:, _BOX]
+
+    @property
+    def usual_colours(self) -> np.ndarray | None:
+        """(4, 3): medians over the frames that show all of the clothes; None where there is no such frame."""
+        colours = self._table()[:, _COLOURS]
+        seen = colours[np.isfinite(colours).all(axis=1)]
+        return np.median(seen, axis=0).reshape(4, 3) if len(seen) else None
+
+    def track(self, number: int, frame_size: tuple[int, int], source: str) -> PoseTrack:
+        """All of it as a track, without a copy."""
+        table, count = self._table(), len(self)
+        return PoseTrack(
+            number, np.frombuffer(self._times, np.float64), self.frames, self.boxes,
+            table[:, _IMAGE].reshape(count, 33, 2), table[:, _WORLD].reshape(count, 33, 3), table[:, _VISIBILITY],
+            frame_size, source,
+        )  # fmt: skip
+
+    def _table(self) -> np.ndarray:
+        return np.frombuffer(self._rows, np.float32).reshape(len(self), -1)
