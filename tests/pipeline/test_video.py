@@ -416,7 +416,7 @@ def test_decoding_ahead_changes_no_frame_and_no_time(tmp_path: Path, pause: floa
     decoder = AvDecoder(str(path), 1920, 1, network=False)
     expected = list(decoder)
     decoder.close()
-    with open_video(path) as video:
+    with open_video(path, VideoSettings(stride=1)) as video:
         for count, (frame, (rgb, seconds, number)) in enumerate(zip(video, expected, strict=True)):
             time.sleep(pause * (count == 3))  # long enough for the decoder to wait for room
             assert (frame.index, frame.time) == (number, seconds) == (count, seconds)
