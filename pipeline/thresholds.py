@@ -35,8 +35,8 @@ MOST = 64
 """Rates, and numbers of templates, believed in a file."""
 
 ALIKE = 0.45
-"""What strangers filmed alike have in common, on average: the cosine of different people, 0.10 to 0.15 where rendered
-people walk round before one kind of good camera, 0.44 on small grey footage of real ones. A gallery shows it, and its
+"""What strangers filmed alike have in common, on average: the cosine of different people, 0.05 where rendered people
+walk round before one kind of good camera, 0.41 on small grey footage of real ones. A gallery shows it, and its
 searches take it off (`smsge.centring`); two tracks alone do not."""
 
 _FINE = 1e6  # similarities are told in millionths, rounded so that no more pass and no more are rejected

@@ -8,6 +8,7 @@ import pytest
 from stick_pose import StickPose, without_a_model
 
 from pipeline.embed import load_embedder
+from pipeline.lift import Lift
 from pipeline.rgb import ENCODERS, ESTIMATOR, drawn_names, film, imagine_all, parted, train_rgb
 from pipeline.rgb_config import Imagined, RgbConfig, Shots
 from pipeline.settings import EncoderSettings, Settings
@@ -55,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RgbConfig, list[
 def imagined(finished: tuple[RgbConfig, list[Path], int]) -> list[SkeletonSequence]:
     """All who were never rendered."""
     config, _, _ = finished
-    return list(imagine_all(config, Estimator.load(Path(config.out) / ESTIMATOR)))
+    return list(imagine_all(config, Estimator.load(Path(config.out) / ESTIMATOR), Lift()))
 
 
 def test_both_encoders_embed_and_are_told_apart(
