@@ -60,9 +60,7 @@ Threshold = Annotated[
 ]
 Far = Annotated[
     float | None,
-    typer.Option(
-        min=1e-4, max=1, metavar="RATE", help="False accept rate: strangers let pass, 0.01 is 1 %.", show_default=False
-    ),
+    typer.Option(min=1e-4, max=1, metavar="RATE", help="Share of strangers let pass, 0.01 is 1 %.", show_default=False),
 ]
 Rerank = Annotated[
     bool | None,

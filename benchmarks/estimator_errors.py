@@ -1,21 +1,25 @@
 """What the pose estimator makes of walkers who are known: bias and noise by joint, view, tilt and size.
 
-    python -m benchmarks.estimator_errors runs/rgb/drawn runs/rgb/walked
+    python -m benchmarks.estimator_errors runs/rgb/drawn runs/rgb/walked [--lifted-by default]
 
-Folders are of `pipeline.synthetic.shots`. Errors are of skeletons after `pipeline.normalize.steady`, in thousandths of
-the body's own stature (about 1.5 mm), in the axes of the ray to the person: across it, up, and in depth.
+Folders are of `pipeline.synthetic.shots`. Errors are of skeletons after `pipeline.normalize.steady`, or after the lift
+of an encoder too, in thousandths of the body's own stature (about 1.5 mm), in the axes of the ray to the person: across
+it, up, and in depth.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.embed import load_embedder
 from pipeline.errors import UserError
-from pipeline.settings import Settings
+from pipeline.lift import Lift
+from pipeline.settings import EncoderSettings, Settings
 from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.estimator import Pair, exchanged, facing, fit_estimator
 from pipeline.synthetic.pairs import read_shots
@@ -76,10 +80,13 @@ def missed(folders: Sequence[Path]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.estimator_errors", description=__doc__.split("\n")[0])
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--lifted-by", metavar="ENCODER", help="whose lift is taken; without it skeletons stay as seen")
     options = parser.parse_args()
     try:
         shown = [one for folder in options.folders for one in read_shots(folder, Settings(), 20)]
-        pairs = [pair for one in shown for pair in one.pairs]
+        name = options.lifted_by
+        lift = Lift() if name is None else load_embedder(EncoderSettings(weights=name)).lift
+        pairs = [replace(pair, seen=lift(pair.seen)) for one in shown for pair in one.pairs]
         model = fit_estimator(pairs)
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -177,6 +177,12 @@ class Gallery:
         return keeping.names_of_clip(self._database, content)
 
     @property
+    def count(self) -> int:
+        """How many people are enrolled."""
+        ((count,),) = self._database.rows("SELECT count(*) FROM people")
+        return int(count)
+
+    @property
     def empty(self) -> bool:
         """Whether nobody is enrolled."""
         return not list(self._database.rows("SELECT 1 FROM templates LIMIT 1"))

@@ -1,7 +1,8 @@
 """Clips against a gallery: for every track the ranked names, and whether the best of them is a match."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class Match:
 @dataclass(frozen=True)
 class SearchResult:
     """What one clip came to. encoder: its name. threshold: the similarity from which a person enrolled with one
-    template is a match; `Match.threshold` is the one applied.
+    template is a match, among as many people as are enrolled; `Match.threshold` is the one applied.
 
     note: one line for the user where no track was usable. warnings: of the footage. error: why the clip could not be
     read (then `tracks` is empty). extraction: the landmarks, to draw on the clip; None where it could not be read.
@@ -238,13 +239,14 @@ def search_reading(
                 Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                 for rank, candidate in enumerate(found, 1)
             )
-    tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), settings, thresholds) for probe in reading.probes)
+    needed = partial(threshold_for, settings, thresholds, gallery.count)
+    tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), needed) for probe in reading.probes)
     gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
     extraction = reading.extraction
     return SearchResult(
         reading.source,
         embedder.name,
-        threshold_for(settings, thresholds),
+        needed(1),
         tracks=tracks,
         note=None if usable else f"no usable track: {reading.nobody()}",
         warnings=extraction.warnings,
@@ -256,7 +258,7 @@ def search_failed(
     clip: str, gallery: Gallery, embedder: Embedder, settings: Settings, error: str | None
 ) -> SearchResult:
     """The result of a clip that could not be read."""
-    threshold = threshold_for(settings, thresholds_in_use(gallery, embedder))
+    threshold = threshold_for(settings, thresholds_in_use(gallery, embedder), gallery.count)
     return SearchResult(clip, embedder.name, threshold, error=error)
 
 
@@ -265,20 +267,22 @@ def thresholds_in_use(gallery: Gallery, embedder: Embedder) -> Thresholds:
     return gallery.thresholds or embedder.thresholds
 
 
-def threshold_for(settings: Settings, thresholds: Thresholds, templates: int = 1) -> float:
-    """The similarity from which somebody with so many templates is a match, to the four digits that are shown.
+def threshold_for(settings: Settings, thresholds: Thresholds, people: int = 1, templates: int = 1) -> float:
+    """The similarity from which somebody with so many templates is a match where so many people are enrolled, to the
+    four digits that are shown.
 
     Raises ConfigError where the thresholds do not tell it for `search.far`.
     """
     told = settings.search.threshold
-    return round(thresholds.at(settings.search.far, templates) if told is None else float(told), 4)
+    return round(thresholds.among(settings.search.far, people, templates) if told is None else float(told), 4)
 
 
-def _match(probe: Probe, candidates: tuple[Ranked, ...], settings: Settings, thresholds: Thresholds) -> Match:
+def _match(probe: Probe, candidates: tuple[Ranked, ...], needed: Callable[[int], float]) -> Match:
+    """needed: the threshold of somebody with so many templates."""
     track = probe.track
     x0, y0, x1, y1 = (round(float(side), 1) for side in track.boxes[len(track) // 2])
     best = candidates[0] if candidates else None
-    threshold = None if best is None else threshold_for(settings, thresholds, best.templates)
+    threshold = None if best is None else needed(best.templates)
     is_match = best is not None and threshold is not None and best.similarity >= threshold
     return Match(
         track=track.id,

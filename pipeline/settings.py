@@ -115,9 +115,9 @@ class GallerySettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How matches are decided. top: candidates shown; far: share of strangers that may pass, compared with one enrolled
-    person each; threshold: similarity from which a track is a match, None for what the calibration says of `far`;
-    rerank: order the candidates by k-reciprocal re-ranking."""
+    """How matches are decided. top: candidates shown; far: share of strangers that may pass, whoever they are taken
+    for; threshold: similarity from which a track is a match, None for what the calibration says of `far`; rerank: order
+    the candidates by k-reciprocal re-ranking."""
 
     top: int = 5
     far: float = 0.01

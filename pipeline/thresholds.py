@@ -168,7 +168,7 @@ class Thresholds:
         }
 
     def at(self, far: float, templates: int = 1) -> float:
-        """The similarity that a share `far` of strangers with so many templates reaches, in [-1, 1].
+        """The similarity that a share `far` of comparisons with somebody else of so many templates reaches, in [-1, 1].
 
         Between the rates and numbers known it is linear in log(far) and log2(templates); beyond the largest it is that
         of the largest. Raises ConfigError where `far` is smaller than the comparisons could tell.
@@ -185,6 +185,16 @@ class Thresholds:
             )
         column = [_between(far, self.rates, row) for row in self.similarity]
         return float(np.interp(math.log2(max(templates, 1)), np.log2(self.templates), column))
+
+    def among(self, far: float, people: int, templates: int = 1) -> float:
+        """The similarity that a share `far` of strangers reaches with any of so many people, the one they are most like
+        having so many templates, in [-1, 1].
+
+        Each comparison is given an equal part of the rate (Bonferroni), but none less than what the calibration tells:
+        in a longer list more strangers pass. Raises ConfigError as `at`.
+        """
+        each = max(far / max(people, 1), min(far, self.rates[-1]))
+        return max(self.at(far, templates), self.at(each, templates))
 
     def below(self, frr: float) -> float | None:
         """The similarity that only a share `frr` of comparisons of one person with themselves stays below, in [-1, 1];

@@ -5,7 +5,8 @@
 `SHOTS` is a folder as `pipeline.synthetic.shots` makes it, of people whom nothing was fitted to. Every pair of tracks
 of one person from two shots is one question: the first is the probe, the second stands in a gallery beside one track of
 everybody else, the one of theirs whose view differs from the probe's by most nearly as much. So views do not tell
-who is who, and chance is one in as many people as there are. The last line is what the encoder's threshold lets pass.
+who is who, and chance is one in as many people as there are. The last lines are what the encoder's thresholds let pass,
+of pairs and in a search.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pipeline.errors import DatasetError, UserError
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots
+from pipeline.thresholds import FAR, Thresholds
 from smsge.bootstrap import mean_interval
 from smsge.centring import as_in_a_gallery, centre_of, centred
 from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
@@ -142,6 +144,32 @@ def strangers(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str
     return f"threshold {threshold:.3f}: accepts {shares[0]} pairs of strangers, {shares[1]} pairs of one person"
 
 
+def named(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_], thresholds: Thresholds) -> str:
+    """What a search says of tracks (N, D): the first of everybody is enrolled, and each track of another shot asks
+    twice, once as it is and once as a stranger's, who is not enrolled then."""
+    enrolled = np.unique(people, return_index=True)[1]
+    asking = np.flatnonzero(~np.isin(shots, shots[enrolled]))
+    needed = [thresholds.among(FAR, count) for count in (len(enrolled), len(enrolled) - 1)]
+    right, wrong, taken = [], [], []
+    for probe in asking:
+        others = enrolled[people[enrolled] != people[probe]]
+        for there, least in zip((enrolled, others), needed, strict=True):
+            centre = centre_of(embeddings[there], people[there].tolist())
+            similarity = centred(embeddings[there], centre) @ centred(embeddings[[probe]], centre)[0]
+            best = int(similarity.argmax())
+            passes = bool(similarity[best] >= least)
+            if there is others:
+                taken.append(passes)
+            else:
+                right.append(passes and people[there[best]] == people[probe])
+                wrong.append(passes and people[there[best]] != people[probe])
+    told = [f"{100 * np.mean(share):.1f} %" for share in (right, wrong, taken)]
+    return (
+        f"{len(enrolled)} enrolled by one track, match from {needed[0]:.3f}: of {len(asking)} tracks {told[0]} are"
+        f" called by their name and {told[1]} by another; of strangers' {told[2]} are called by a name"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.views", description=__doc__)
@@ -159,7 +187,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise DatasetError(f"{options.shots}: nobody is usable in two shots; film more of each person")
         found, embeddings = similarities(embedder, shown, fitted)
         last = strangers(embeddings, people, shots, embedder.threshold)
-        text = f"{table(found, people, asked)}\n\n{last}"
+        search = named(embeddings, people, shots, embedder.thresholds)
+        text = f"{table(found, people, asked)}\n\n{last}\n{search}"
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -136,13 +136,28 @@ def test_more_templates_ask_for_more_and_rarer_strangers_too(gallery: Gallery, t
     assert (first.candidates[0].name, first.candidates[0].templates) == (best, 2)
     assert (after.threshold, first.threshold, first.decision) == (0.2, 0.95, "unknown")
     assert "+0.950" in "".join(str(cell) for column in after.table().columns for cell in column.cells)
-    assert found(far=0.1).tracks[0].threshold == 0.9
+    assert found(far=0.1).tracks[0].threshold == 0.9151  # of 5 %, since two are enrolled
     told = Settings(search=SearchSettings(threshold=0.1))
     assert found(settings=told).tracks[0].threshold == 0.1
-    assert found(settings=told, far=0.1).tracks[0].threshold == 0.9  # what the call says comes first
+    assert found(settings=told, far=0.1).tracks[0].threshold == 0.9151  # what the call says comes first
     assert found(far=0.1, threshold=0.3).tracks[0].threshold == 0.3
     gallery.calibrate(Thresholds((0.1, 0.01), (1,), ((0.3, 0.4),)))
     assert found().tracks[0].threshold == 0.4
+
+
+def test_a_stranger_is_compared_with_everybody_so_more_people_ask_for_more(gallery: Gallery, tmp_path: Path) -> None:
+    probe = clip(tmp_path / "nearer.npz", (MIDDLE, 0, 4))
+    gallery.calibrate(Thresholds((0.1, 0.05, 0.01), (1,), ((0.3, 0.4, 0.9),)))
+
+    def asked(far: float) -> tuple[float, float | None]:
+        (found,) = search([probe], gallery=gallery, embedder=ShoulderEncoder(), far=far)
+        return found.threshold, found.tracks[0].threshold
+
+    assert gallery.count == 2
+    assert asked(0.1) == (0.4, 0.4)
+    assert asked(0.01) == (0.9, 0.9)  # as far as the comparisons tell
+    enroll(clip(tmp_path / "third.npz", (WIDE, 0, 3)), gallery=gallery, embedder=ShoulderEncoder(), name="third")
+    assert asked(0.1)[0] == pytest.approx(0.4 + 0.5 * np.log(1.5) / np.log(5), abs=1e-4)
 
 
 def test_a_rate_that_nobody_knows_is_told_before_the_work(gallery: Gallery) -> None:

@@ -207,3 +207,17 @@ def test_what_cannot_be_thresholds_is_refused(change: dict[str, Any]) -> None:
         Thresholds.from_json(missing)
     with pytest.raises(ValueError):
         Thresholds.from_json([change])
+
+
+def test_each_of_many_people_is_given_an_equal_part_of_the_rate() -> None:
+    told = Thresholds((0.1, 0.01, 0.001), (1, 2), ((0.2, 0.5, 0.8), (0.3, 0.6, 0.9)))
+    assert told.among(0.1, 1) == told.at(0.1) == 0.2
+    assert told.among(0.1, 10, templates=2) == pytest.approx(0.6)
+    assert told.among(0.01, 5) == pytest.approx(told.at(0.002))
+    assert told.among(0.01, 10_000) == told.among(0.001, 3) == 0.8  # rarer than the comparisons tell
+    assert told.among(0.1, 0) == 0.2
+    assert Thresholds.single(0.7).among(0.01, 50) == 0.7
+    with pytest.raises(ConfigError, match="smallest"):
+        told.among(0.0001, 5)
+    with pytest.raises(ConfigError, match="knows nothing"):
+        Thresholds.single(0.7).among(0.05, 50)
