@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline import normalize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
-from pipeline.names import reason_of
+from pipeline.names import printable, reason_of
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -36,6 +37,12 @@ class TrackEmbedder:
         self.metadata = checkpoint.metadata
         self.model = checkpoint.model.to(device).eval()
         self._checkpoint, self._batch = checkpoint, batch
+        made = checkpoint.metadata.get("normalize", normalize.VERSION)
+        if made != normalize.VERSION:
+            raise CheckpointError(
+                f"{name}: was calibrated on skeletons of version {printable(str(made)[:20])}, here they are of version"
+                f" {normalize.VERSION}: train and calibrate it again, or use one that ships"
+            )
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}

@@ -97,6 +97,13 @@ def test_weights_without_calibration_are_refused(tmp_path: Path):
         TrackEmbedder(load_checkpoint(path), "bare")
 
 
+def test_an_encoder_that_was_calibrated_on_other_skeletons_is_refused(weights: Path):
+    saved = load_checkpoint(weights)
+    save_checkpoint(weights, saved.model, saved.tensors, saved.metadata | {"normalize": 2})
+    with pytest.raises(CheckpointError, match="skeletons of version 2, here they are of version 3"):
+        load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+
+
 def test_weights_that_are_nowhere_are_refused_by_name():
     with pytest.raises(CheckpointError, match="nowhere"):
         load_embedder(EncoderSettings(weights="nowhere"))
