@@ -10,7 +10,6 @@ and `reid train` reads them like footage.
 """
 
 import argparse
-import atexit
 import hashlib
 import multiprocessing
 import sys
@@ -198,6 +197,7 @@ def shoot(cast: Cast, person: int, shot: int, pose: PoseEstimator, settings: Set
 
 
 _Job = tuple[int, int, Path]
+_ROLL = 4  # shots for which a worker opens its pose estimator
 
 
 def make_shots(out: Path, cast: Cast, names: Sequence[str], shots: Sequence[int], *, workers: int = 1,
@@ -220,26 +220,31 @@ def make_shots(out: Path, cast: Cast, names: Sequence[str], shots: Sequence[int]
 
 
 def _run(cast: Cast, jobs: list[_Job], workers: int) -> Iterator[None]:
-    if workers == 1:
-        for job in jobs:
-            _make(cast, job)
-            yield
+    if workers == 1 and jobs:
+        with _pose() as pose:
+            for job in jobs:
+                _make(cast, pose, job)
+                yield
         return
+    rolls = [jobs[first : first + _ROLL] for first in range(0, len(jobs), _ROLL)]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for _ in pool.map(partial(_make, cast), jobs, chunksize=4):
-            yield
+        for roll, _ in zip(rolls, pool.map(partial(_make_all, cast), rolls), strict=True):
+            yield from [None] * len(roll)
 
 
-@lru_cache(maxsize=1)
 def _pose() -> MediaPipePose:
-    pose = MediaPipePose(Settings().pose)
-    atexit.register(pose.close)  # left open, MediaPipe complains when the interpreter ends
-    return pose
+    return MediaPipePose(Settings().pose)
 
 
-def _make(cast: Cast, job: _Job) -> None:
+def _make_all(cast: Cast, jobs: list[_Job]) -> None:
+    with _pose() as pose:  # left open, MediaPipe complains when the process ends
+        for job in jobs:
+            _make(cast, pose, job)
+
+
+def _make(cast: Cast, pose: PoseEstimator, job: _Job) -> None:
     person, shot, path = job
-    extraction, scene = shoot(cast, person, shot, _pose(), Settings())
+    extraction, scene = shoot(cast, person, shot, pose, Settings())
     known = truth(scene)
     there = Path(*path.parts[:-3], "truth", *path.parts[-2:])
     arrays = {"joints": np.array(known.joints), "times": known.times, "camera": known.camera[0].astype(np.float32),

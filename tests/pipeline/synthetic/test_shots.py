@@ -8,6 +8,7 @@ import pytest
 from stick_pose import Brief, StickPose, without_a_model
 
 from pipeline.errors import DatasetError, UserError
+from pipeline.places import cache_dir
 from pipeline.settings import Settings
 from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.driven import Recorded
@@ -16,6 +17,7 @@ from pipeline.synthetic.scene import Scene, truth
 from pipeline.synthetic.shots import RATE, Drawn, Passes, Rounds, Spoil, Walked, draw_spoil, main, make_shots, shoot
 from pipeline.synthetic.skeleton_file import write_skeletons
 
+MODEL = cache_dir() / "models" / "pose_landmarker_full.task"
 PLAIN = Spoil(grey=False, blur=0.0, quality=95, contrast=1.0, shift=0.0)
 
 
@@ -221,3 +223,10 @@ def test_the_command_line_films_and_refuses_in_one_line(
     assert (tmp_path / "people/who_0002/shot_1.npz").exists()
     assert main([str(tmp_path), "--people", "0"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="the pose model is not in the cache: reid models pull")
+def test_workers_film_and_go_without_a_word(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert make_shots(tmp_path, Brief(3), ["ann", "bob"], [1], workers=2) == 2
+    assert len(list(tmp_path.glob("people/*/shot_1.npz"))) == 2
+    assert capfd.readouterr().err == ""
