@@ -12,6 +12,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
@@ -87,13 +88,24 @@ def measure(clip: str, rounds: int, settings: Settings) -> dict[str, float | int
     }
 
 
-def show(result: dict[str, float | int | str], as_json: bool) -> None:
+def show(result: Mapping[str, float | int | str], as_json: bool) -> None:
     """Print a result, as one JSON document or a line for each figure."""
     if as_json:
         print(json.dumps(result))
         return
     for name, value in result.items():
         print(f"{name.replace('_', ' '):>28}  {value}")
+
+
+def report(measured: Callable[[], Mapping[str, float | int | str]], as_json: bool, aim: float) -> int:
+    """Measure and print; the exit code says whether the ratio reached the aim, 2 that nothing could be measured."""
+    try:
+        result = measured()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    show(result, as_json)
+    return 0 if float(result["ratio"]) >= aim else 1
 
 
 def main() -> int:
@@ -106,13 +118,7 @@ def main() -> int:
     if clip is None:
         print(f"no clip in {SAMPLES}: give one", file=sys.stderr)
         return 2
-    try:
-        result = measure(clip, max(1, given.rounds), Settings())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    show(result, given.json)
-    return 0 if float(result["ratio"]) >= AIM else 1
+    return report(lambda: measure(clip, max(1, given.rounds), Settings()), given.json, AIM)
 
 
 if __name__ == "__main__":

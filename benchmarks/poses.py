@@ -24,9 +24,8 @@ from mediapipe.tasks.python import vision
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.extract import SAMPLES, open_landmarker, show
+from benchmarks.extract import SAMPLES, open_landmarker, report
 from pipeline.cores import share_of_cores
-from pipeline.errors import UserError
 from pipeline.extract import extract
 from pipeline.people import window_around
 from pipeline.pose import ROOM, MediaPipePose
@@ -121,14 +120,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often both loops run (default 3)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            result = measure(Path(folder), max(1, given.rounds), Settings())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    show(result, given.json)
-    return 0 if float(result["ratio"]) >= AIM else 1
+    with tempfile.TemporaryDirectory() as folder:
+        return report(lambda: measure(Path(folder), max(1, given.rounds), Settings()), given.json, AIM)
 
 
 if __name__ == "__main__":

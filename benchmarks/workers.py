@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.extract import SAMPLES, bare, open_landmarker, show
+from benchmarks.extract import SAMPLES, bare, open_landmarker, report
 from benchmarks.repeated import repeated
 from pipeline.batch import Read, batch, read_clips
 from pipeline.crew import Alive
@@ -115,14 +115,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=45.0, help="of each clip (default 45)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            result = measure(Path(folder), given.seconds, Settings())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
-    show(result, given.json)
-    return 0 if float(result["ratio"]) >= AIM else 1
+    with tempfile.TemporaryDirectory() as folder:
+        return report(lambda: measure(Path(folder), given.seconds, Settings()), given.json, AIM)
 
 
 if __name__ == "__main__":

@@ -116,11 +116,11 @@ def load_skeletons(path: str | Path) -> Extraction:
         raise SkeletonFileError(f"{path}: no such file") from error
     except OSError as error:
         raise SkeletonFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    # zipfile answers an unknown compression with NotImplementedError and an encrypted member with RuntimeError; NumPy
-    # reads a header as it would a program's text.
+    # With RuntimeError zipfile answers an encrypted member and an unknown compression, and Python too deep a nesting;
+    # NumPy reads a header as it would a program's text.
     except (
-        ValueError, KeyError, TypeError, EOFError, RecursionError, NotImplementedError, RuntimeError, SyntaxError,
-        tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+        ValueError, KeyError, TypeError, EOFError, RuntimeError, SyntaxError, tokenize.TokenError,
+        zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise SkeletonFileError(
             f"{path} is not a sound skeletons file ({reason_of(error)}): extract it from the clip again"
