@@ -27,7 +27,7 @@ from pipeline.extract import extract
 from pipeline.pose import MediaPipePose
 from pipeline.pose_models import resolve_model
 from pipeline.settings import Settings
-from pipeline.video import find_clips
+from pipeline.video import find_clips, open_video
 
 AIM = 0.95
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_videos"
@@ -56,6 +56,7 @@ def bare(clip: str, landmarker: vision.PoseLandmarker, begin: int) -> tuple[int,
 
 def measure(clip: str, rounds: int, settings: Settings) -> dict[str, float | int | str]:
     """Alternate the two loops and report the medians."""
+    open_video(clip, settings.video).close()  # a clip that cannot be read is told in one line
     model = resolve_model(settings.pose.model)
     plain, whole, ratios = [], [], []
     with open_landmarker(model) as landmarker, MediaPipePose(settings.pose, model) as pose:
