@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,10 @@ HELD = (1, 2, 4, 8)
 FEWEST = 5
 """Comparisons that must lie beyond a threshold for its rate to be believed."""
 
+TAIL = 0.05
+"""Rates up to this one say how thresholds rise where comparisons are too few to tell: strangers' similarities are the
+sum of many small things, and their upper end falls off as that of a normal distribution does."""
+
 MOST = 64
 """Rates, and numbers of templates, believed in a file."""
 
@@ -38,6 +43,8 @@ ALIKE = 0.45
 """What strangers filmed alike have in common, on average: the cosine of different people, 0.05 where rendered people
 walk round before one kind of good camera, 0.41 on small grey footage of real ones. A gallery shows it, and its
 searches take it off (`smsge.centring`); two tracks alone do not."""
+
+_NORMAL = NormalDist()
 
 _FINE = 1e6  # similarities are told in millionths, rounded so that no more pass and no more are rejected
 
@@ -190,11 +197,25 @@ class Thresholds:
         """The similarity that a share `far` of strangers reaches with any of so many people, the one they are most like
         having so many templates, in [-1, 1].
 
-        Each comparison is given an equal part of the rate (Bonferroni), but none less than what the calibration tells:
-        in a longer list more strangers pass. Raises ConfigError as `at`.
+        Each comparison is given an equal part of the rate (Bonferroni). A part smaller than what the calibration tells
+        is taken from the line on which its thresholds lie over the quantiles of a normal distribution. Raises
+        ConfigError as `at`.
         """
-        each = max(far / max(people, 1), min(far, self.rates[-1]))
-        return max(self.at(far, templates), self.at(each, templates))
+        known = self.at(far, templates)
+        each = far / max(people, 1)
+        if each >= self.rates[-1]:
+            return max(known, self.at(each, templates))
+        return min(1.0, max(known, self.at(self.rates[-1], templates)) + self._rise(each))
+
+    def _rise(self, rate: float) -> float:
+        """How far above that of the smallest known rate the threshold of a smaller one lies; 0 where one rate alone is
+        known of the tail."""
+        told = [place for place, known in enumerate(self.rates) if known <= TAIL]
+        if len(told) < 2:
+            return 0.0
+        quantiles = [-_NORMAL.inv_cdf(self.rates[place]) for place in told]
+        slope = np.polyfit(quantiles, [self.similarity[0][place] for place in told], 1)[0]
+        return float(slope) * (-_NORMAL.inv_cdf(rate) - quantiles[-1])
 
     def below(self, frr: float) -> float | None:
         """The similarity that only a share `frr` of comparisons of one person with themselves stays below, in [-1, 1];

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.errors import ConfigError, DatasetError
 from pipeline.thresholds import ALIKE, FAR, FEWEST, Thresholds, without_centre
@@ -214,10 +215,35 @@ def test_each_of_many_people_is_given_an_equal_part_of_the_rate() -> None:
     assert told.among(0.1, 1) == told.at(0.1) == 0.2
     assert told.among(0.1, 10, templates=2) == pytest.approx(0.6)
     assert told.among(0.01, 5) == pytest.approx(told.at(0.002))
-    assert told.among(0.01, 10_000) == told.among(0.001, 3) == 0.8  # rarer than the comparisons tell
     assert told.among(0.1, 0) == 0.2
     assert Thresholds.single(0.7).among(0.01, 50) == 0.7
     with pytest.raises(ConfigError, match="smallest"):
         told.among(0.0001, 5)
     with pytest.raises(ConfigError, match="knows nothing"):
         Thresholds.single(0.7).among(0.05, 50)
+
+
+def test_a_part_rarer_than_the_comparisons_tell_is_taken_from_the_tail_of_a_normal_distribution() -> None:
+    rates = (0.1, 0.05, 0.02, 0.01, 0.005)
+    scores = stats.norm(0.1, 0.2)
+    told = Thresholds(rates, (1, 2), tuple(tuple(scores.isf(rates) + more) for more in (0.0, 0.05)))
+    assert told.among(0.01, 100) == pytest.approx(scores.isf(0.0001))
+    assert told.among(0.01, 100, templates=2) == pytest.approx(scores.isf(0.0001) + 0.05)
+    assert told.among(0.005, 4) == pytest.approx(scores.isf(0.00125))
+    assert told.among(0.01, 10**9) == 1.0
+
+
+def test_no_more_strangers_of_a_normal_kind_are_called_by_a_name_than_the_rate_says_however_many_are_enrolled() -> None:
+    generator = np.random.default_rng(3)
+    known = np.sort(generator.normal(0, 0.15, 4000))[::-1]
+    rates = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
+    told = Thresholds(rates, (1,), (tuple(known[int(rate * len(known))] for rate in rates),))
+    for people in (5, 50, 200):
+        best = generator.normal(0, 0.15, (5000, people)).max(axis=1)
+        assert np.mean(best >= told.among(0.02, people)) < 0.03
+    # Asking for no more than the calibration tells would let pass ten times as many.
+    assert np.mean(best >= told.at(0.002)) > 0.2
+
+
+def test_one_rate_of_the_tail_alone_says_nothing_of_rarer_ones() -> None:
+    assert Thresholds((0.1, 0.01), (1,), ((0.2, 0.5),)).among(0.02, 50) == 0.5
