@@ -18,6 +18,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.both_sides import BothSides, Follower
 from pipeline.cores import share_of_cores
 from pipeline.detector import PersonDetector
 from pipeline.looking import Detector, Search
@@ -58,14 +59,6 @@ class PoseEstimator(Protocol):
     def __call__(self, frame: Frame) -> list[Person]:
         """Everybody seen in the frame; frames come in order, index 0 begins another video."""
         ...
-
-
-class Follower(Protocol):
-    """What poses one body in a picture and follows it from call to call."""
-
-    def __call__(self, rgb: np.ndarray, time: float) -> Person | None: ...
-
-    def close(self) -> None: ...
 
 
 class _Followed:
@@ -326,4 +319,8 @@ class MediaPipePose(FollowingPose):
         from pipeline.landmarker import Landmarker
 
         model = model_path or resolve_model(settings.model, progress=progress)
-        super().__init__(settings, lambda: Landmarker(model, settings.min_confidence), detector, share_of_cores())
+
+        def follower() -> BothSides:
+            return BothSides(lambda: Landmarker(model, settings.min_confidence), settings.both_sides_below)
+
+        super().__init__(settings, follower, detector, share_of_cores())

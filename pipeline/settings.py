@@ -34,17 +34,20 @@ class VideoSettings:
 class PoseSettings:
     """The pose estimator. model: lite, full, heavy, or a path to a .task file; max_people: how many are followed at
     once; min_confidence: below it a detected body is not believed; search_seconds: how often, at the most, the whole
-    frame is searched for people who are not followed yet; detector: the .onnx file of a YOLOX person detector that
-    finds them instead, None for none."""
+    frame is searched for people who are not followed yet; both_sides_below: people smaller than so many pixels are
+    posed in the mirror too, which takes twice the time; detector: the .onnx file of a YOLOX person detector that finds
+    them instead, None for none."""
 
     model: str = "full"
     max_people: int = 12
     min_confidence: float = 0.5
     search_seconds: float = 1.0
+    both_sides_below: float = 100.0
     detector: str | None = None
 
     def __post_init__(self) -> None:
-        _within(self, max_people=(1, 64), min_confidence=(0, 1), search_seconds=(0, 3600))
+        _within(self, max_people=(1, 64), min_confidence=(0, 1), search_seconds=(0, 3600),
+                both_sides_below=(0, 16384))  # fmt: skip
 
 
 @dataclass(frozen=True)
