@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,12 @@ from mediapipe.tasks.python.core.base_options import BaseOptions
 
 from pipeline.errors import PoseModelError
 from pipeline.values import Person
+
+_LOW_PASS = 0.1
+"""Weight of the newest frame in the visibilities that MediaPipe tells (`FreshVisibility`)."""
+
+_FORGOTTEN = 1_000_000
+"""Milliseconds after which the low-pass of the landmarks in metres remembers nothing."""
 
 _NOTE = re.compile(rb"^(INFO:|WARNING:|[IW]\d{4} |\s*$)")
 _stderr_lock = threading.RLock()
@@ -49,6 +56,7 @@ class Landmarker:
             raise PoseModelError(
                 f"the pose model {model_path} cannot be loaded ({reason}): check it with `reid models verify`"
             ) from error
+        self._visibility = FreshVisibility()
         self._clock = -1  # milliseconds, which must rise for as long as the landmarker lives
         self._begun, self._time = 0, 0.0  # the clock at which this video began; the time told last
         self._spoke = False  # everything that the libraries say, they say until the first body is found
@@ -69,9 +77,18 @@ class Landmarker:
             with _without_notes():
                 result = self._task.detect_for_video(picture, self._clock)
         if not result.pose_landmarks:
+            self._forget()
             return None
         self._spoke = True
-        return _person(result.pose_landmarks[0], result.pose_world_landmarks[0], rgb.shape[1], rgb.shape[0])
+        person = _person(result.pose_landmarks[0], result.pose_world_landmarks[0], rgb.shape[1], rgb.shape[0])
+        return replace(person, visibility=self._visibility(person.visibility))
+
+    def _forget(self) -> None:
+        """Let nothing of the body that is gone go into the next one: MediaPipe's filters are not told that it went."""
+        if not self._visibility.is_new:
+            self._visibility.begin()
+            self._begun += _FORGOTTEN
+            self._clock += _FORGOTTEN
 
     def close(self) -> None:
         """Free the model; safe to call twice."""
@@ -88,13 +105,43 @@ class Landmarker:
         self.close()
 
 
+class FreshVisibility:
+    """Visibilities low-passed within one body, from those that MediaPipe low-passes across all that it ever saw.
+
+    MediaPipe tells s_t = a r_t + (1 - a) s_(t-1), with a = 0.1 and r_t what the network says, also where s_(t-1) was
+    another body's: whoever is found after somebody half hidden seems half hidden too, for a second and more. From two
+    values that follow each other r_t is known again, and is low-passed here, anew for each body.
+    """
+
+    def __init__(self) -> None:
+        self._told: np.ndarray | None = None
+        self._own: np.ndarray | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no body was seen since the beginning, or since `begin`."""
+        return self._own is None
+
+    def begin(self) -> None:
+        """The next is another body's."""
+        self._own = None
+
+    def __call__(self, told: np.ndarray) -> np.ndarray:
+        """(33,) as MediaPipe tells it in the next frame with a body -> (33,) float32 in [0, 1]."""
+        now = told.astype(np.float64)
+        raw = now if self._told is None else self._told + (now - self._told) / _LOW_PASS
+        self._told = now
+        self._own = raw if self._own is None else self._own + _LOW_PASS * (raw - self._own)
+        return np.clip(self._own, 0.0, 1.0).astype(np.float32)
+
+
 def _person(image: list[Any], world: list[Any], width: int, height: int) -> Person:
     points = np.array([(mark.x * width, mark.y * height) for mark in image], np.float32)
     return Person(
         box=np.concatenate([points.min(axis=0), points.max(axis=0)]),
         image=points,
         world=np.array([(mark.x, mark.y, mark.z) for mark in world], np.float32),
-        visibility=np.clip(np.array([mark.visibility for mark in image], np.float32), 0.0, 1.0),
+        visibility=np.array([mark.visibility for mark in image], np.float32),
     )
 
 
