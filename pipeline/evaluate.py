@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import ConfigError, UserError
 from pipeline.lift import Lift
+from pipeline.naming import Named, named
 from pipeline.population import Take, read_takes, skeletons_of
 from pipeline.settings import EncoderSettings, Settings
 from smsge.bootstrap import mean_interval
@@ -48,8 +49,8 @@ class Line:
     interval: where rank1 is in 95 of 100 draws of as many people (`smsge.bootstrap`). identified: {share of strangers'
     tracks that raise a false alarm: share of the enrolled people's tracks that are found and raise one}, with half of
     the people enrolled (`smsge.openset.leave_people_out`). Both nan where there are too few people.
-    false_accepts, true_accepts: shares of impostor and genuine pairs at or above the encoder's threshold; None for a
-    descriptor without one."""
+    false_accepts, true_accepts: shares of impostor and genuine pairs at or above the encoder's threshold; named: what
+    searches call the probes. None for a descriptor without a threshold."""
 
     probes: str
     descriptor: str
@@ -62,6 +63,7 @@ class Line:
     identified: dict[float, float]
     false_accepts: float | None = None
     true_accepts: float | None = None
+    named: Named | None = None
 
 
 def load_protocol(path: Path, root: Path) -> Protocol:
@@ -99,11 +101,13 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     lines: list[Line] = []
     for name, takes in protocol.probes.items():
         probes = _read(takes, embedder, settings, cache)
-        described = _descriptors(embedder, gallery, probes)
+        described, joined = _descriptors(embedder, gallery, probes)
         enrolled, asked = gallery.lifted, probes.lifted
         own = [_line(name, descriptor, g, p, enrolled, asked, takes) for descriptor, (g, p) in described.items()]
-        tool = described[own[-1].descriptor]
-        lines += [*own[:-1], _accepts(own[-1], embedder.threshold, *tool, enrolled, asked)]
+        tool = _accepts(own[-1], embedder.threshold, *described[own[-1].descriptor], enrolled, asked)
+        whose = [np.array([sequence.identity for sequence in part]) for part in (enrolled, asked)]
+        shares = named(joined[0], whose[0], joined[1], whose[1], embedder.thresholds)
+        lines += [*own[:-1], replace(tool, named=shares)]
     return lines
 
 
@@ -120,7 +124,10 @@ def _read(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, ca
     return _Read(*(skeletons_of(tracks, settings, lift, embedder.frames) for lift in (Lift(), embedder.lift)))
 
 
-def _descriptors(embedder: TrackEmbedder, gallery: _Read, probes: _Read) -> dict[str, tuple[Array, Array]]:
+def _descriptors(
+    embedder: TrackEmbedder, gallery: _Read, probes: _Read
+) -> tuple[dict[str, tuple[Array, Array]], tuple[Array, Array]]:
+    """{descriptor: gallery and probes, as they are compared}, and the embeddings of both."""
     raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
     for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])
@@ -132,7 +139,7 @@ def _descriptors(embedder: TrackEmbedder, gallery: _Read, probes: _Read) -> dict
 
     joined = embedder.join(raw_gallery), embedder.join(raw_probes)
     centre = centre_of(joined[0], [s.identity for s in gallery.lifted])
-    return {
+    described = {
         "bone lengths": plain("bones"),
         "posture statistics": plain("given"),
         "posture statistics, lifted": plain("posture"),
@@ -143,6 +150,7 @@ def _descriptors(embedder: TrackEmbedder, gallery: _Read, probes: _Read) -> dict
         },
         f"reid: {embedder.name}": (centred(joined[0], centre), centred(joined[1], centre)),
     }
+    return described, joined
 
 
 def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[SkeletonSequence],
@@ -178,14 +186,14 @@ def table(protocol: Protocol, lines: Sequence[Line]) -> str:
     rates = f"DIR at {', '.join(f'{100 * far:g}' for far in FARS)} % false alarms"
     columns = (
         "probes", "descriptor", "Rank-1 of tracks", "95 % interval", "mAP", "Rank-1 of clips", rates,
-        "false, true accepts",
+        "false, true accepts", "named right, wrong; strangers",
     )  # fmt: skip
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|"
     rows = [
         f"| {line.probes} | {line.descriptor} "
         f"| {100 * line.rank1:.1f} ({line.tracks}) | {_shares(line.interval, ' to ')} "
         f"| {100 * line.mean_ap:.1f} | {100 * line.clip_rank1:.1f} ({line.clips}) "
-        f"| {_shares([line.identified[far] for far in FARS], ', ')} | {_accepted(line)} |"
+        f"| {_shares([line.identified[far] for far in FARS], ', ')} | {_accepted(line)} | {_named(line)} |"
         for line in lines
     ]
     return "\n".join([f"{protocol.title}\n", head, *rows])
@@ -195,6 +203,13 @@ def _accepted(line: Line) -> str:
     if line.false_accepts is None or line.true_accepts is None:
         return ""
     return _shares((line.false_accepts, line.true_accepts), ", ")
+
+
+def _named(line: Line) -> str:
+    if line.named is None:
+        return ""
+    told = line.named
+    return f"{_shares((told.right, told.wrong), ', ')}; {_shares((told.stranger,), '')}"
 
 
 def _shares(shares: Sequence[float], between: str) -> str:

@@ -24,6 +24,7 @@ from scipy.special import comb
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
+from pipeline.naming import named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots
@@ -144,29 +145,16 @@ def strangers(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str
     return f"threshold {threshold:.3f}: accepts {shares[0]} pairs of strangers, {shares[1]} pairs of one person"
 
 
-def named(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_], thresholds: Thresholds) -> str:
-    """What a search says of tracks (N, D): the first of everybody is enrolled, and each track of another shot asks
-    twice, once as it is and once as a stranger's, who is not enrolled then."""
+def searched(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_], thresholds: Thresholds) -> str:
+    """What a search says of tracks (N, D): the first of everybody is enrolled, and each track of another shot asks."""
     enrolled = np.unique(people, return_index=True)[1]
     asking = np.flatnonzero(~np.isin(shots, shots[enrolled]))
-    needed = [thresholds.among(FAR, count) for count in (len(enrolled), len(enrolled) - 1)]
-    right, wrong, taken = [], [], []
-    for probe in asking:
-        others = enrolled[people[enrolled] != people[probe]]
-        for there, least in zip((enrolled, others), needed, strict=True):
-            centre = centre_of(embeddings[there], people[there].tolist())
-            similarity = centred(embeddings[there], centre) @ centred(embeddings[[probe]], centre)[0]
-            best = int(similarity.argmax())
-            passes = bool(similarity[best] >= least)
-            if there is others:
-                taken.append(passes)
-            else:
-                right.append(passes and people[there[best]] == people[probe])
-                wrong.append(passes and people[there[best]] != people[probe])
-    told = [f"{100 * np.mean(share):.1f} %" for share in (right, wrong, taken)]
+    shares = named(embeddings[enrolled], people[enrolled], embeddings[asking], people[asking], thresholds)
+    least = thresholds.among(FAR, len(enrolled))
     return (
-        f"{len(enrolled)} enrolled by one track, match from {needed[0]:.3f}: of {len(asking)} tracks {told[0]} are"
-        f" called by their name and {told[1]} by another; of strangers' {told[2]} are called by a name"
+        f"{len(enrolled)} enrolled by one track, match from {least:.3f}: of {len(asking)}"
+        f" tracks {100 * shares.right:.1f} % are called by their name and {100 * shares.wrong:.1f} % by another; of"
+        f" strangers' {100 * shares.stranger:.1f} % are called by a name"
     )
 
 
@@ -187,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise DatasetError(f"{options.shots}: nobody is usable in two shots; film more of each person")
         found, embeddings = similarities(embedder, shown, fitted)
         last = strangers(embeddings, people, shots, embedder.threshold)
-        search = named(embeddings, people, shots, embedder.thresholds)
+        search = searched(embeddings, people, shots, embedder.thresholds)
         text = f"{table(found, people, asked)}\n\n{last}\n{search}"
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.evaluate import Protocol, _line, load_protocol, table
+from pipeline.naming import Named
 from pipeline.population import Take
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
@@ -36,16 +37,16 @@ def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
     gallery, probes = [sequence("ann", "g1")], [sequence("ann", "c1")]
     line = _line("set", "made up", np.eye(1, 2), np.ones((1, 2)), gallery, probes, [Take("ann", Path("c1"))])
     assert math.isnan(line.interval[0])
-    other = replace(line, interval=(0.25, 0.75), false_accepts=0.0, true_accepts=0.5)
+    other = replace(line, interval=(0.25, 0.75), false_accepts=0.0, true_accepts=0.5, named=Named(0.5, 0.25, 0.1))
     shown = table(Protocol("a title", [], {}), [line, other])
     assert shown.splitlines() == [
         "a title",
         "",
         "| probes | descriptor | Rank-1 of tracks | 95 % interval | mAP | Rank-1 of clips "
-        "| DIR at 1, 10 % false alarms | false, true accepts |",
-        "|---|---|---|---|---|---|---|---|",
-        "| set | made up | 100.0 (1) | – | 100.0 | 100.0 (1) | – |  |",
-        "| set | made up | 100.0 (1) | 25.0 to 75.0 | 100.0 | 100.0 (1) | – | 0.0, 50.0 |",
+        "| DIR at 1, 10 % false alarms | false, true accepts | named right, wrong; strangers |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| set | made up | 100.0 (1) | – | 100.0 | 100.0 (1) | – |  |  |",
+        "| set | made up | 100.0 (1) | 25.0 to 75.0 | 100.0 | 100.0 (1) | – | 0.0, 50.0 | 50.0, 25.0; 10.0 |",
     ]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.thresholds import Thresholds
-from pipeline.views import FEW, found_among, named, nearer, questions, strangers, table
+from pipeline.views import FEW, found_among, nearer, questions, searched, strangers, table
 
 PEOPLE = np.array(["a", "a", "b", "b", "c"])
 SHOTS = np.array(["a1", "a2", "b1", "b2", "c1"])
@@ -67,10 +67,10 @@ def test_what_a_threshold_lets_pass_is_told_of_strangers_and_of_one_person() -> 
 def test_a_search_names_those_enrolled_and_no_stranger() -> None:
     axes = np.eye(3)
     vectors = np.array([axes[0], axes[0], axes[1], axes[1], axes[2]])
-    told = named(vectors, PEOPLE, SHOTS, Thresholds.single(0.7))
+    told = searched(vectors, PEOPLE, SHOTS, Thresholds.single(0.7))
     assert told.startswith("3 enrolled by one track, match from 0.700: of 2 tracks 100.0 % are called by their name")
     assert told.endswith("0.0 % by another; of strangers' 0.0 % are called by a name")
-    anybody = named(vectors, PEOPLE, SHOTS, Thresholds((0.01, 0.001), (1,), ((-1.0, -1.0),)))
+    anybody = searched(vectors, PEOPLE, SHOTS, Thresholds((0.01, 0.001), (1,), ((-1.0, -1.0),)))
     assert anybody.endswith("of strangers' 100.0 % are called by a name")
-    swapped = named(vectors[[0, 2, 2, 0, 4]], PEOPLE, SHOTS, Thresholds.single(0.7))
+    swapped = searched(vectors[[0, 2, 2, 0, 4]], PEOPLE, SHOTS, Thresholds.single(0.7))
     assert "0.0 % are called by their name and 100.0 % by another" in swapped
