@@ -1,7 +1,7 @@
-"""Small people are posed twice, as they are and in the mirror: the mean of the two errs less than either.
+"""Small people are posed twice, as they are and in the mirror, and the mean is taken.
 
-A pose estimator makes different mistakes of a picture and of its mirror image: it takes one side for the other, or sees
-the nearer arm only. Of people who fill its input the two agree, and the second look is not worth its time.
+A pose estimator makes different mistakes of a picture and of its mirror image, so their mean errs a little less than
+either. The second look takes as long as the first: only those have it of whom the first sees little.
 """
 
 from collections.abc import Callable

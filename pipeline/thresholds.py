@@ -33,8 +33,8 @@ FEWEST = 5
 """Comparisons that must lie beyond a threshold for its rate to be believed."""
 
 TAIL = 0.05
-"""Rates up to this one say how thresholds rise where comparisons are too few to tell: strangers' similarities are the
-sum of many small things, and their upper end falls off as that of a normal distribution does."""
+"""Rates up to this one say how thresholds rise where comparisons are too few to tell: the upper end of rendered
+strangers' similarities falls off as that of a normal distribution does. Real ones who are alike can do otherwise."""
 
 MOST = 64
 """Rates, and numbers of templates, believed in a file."""

@@ -237,6 +237,17 @@ def test_what_is_seen_once_is_not_reported(pose: FollowingPose) -> None:
     assert run(pose, scenes) == [[]] * 20
 
 
+@pytest.mark.parametrize(("below", "opened"), [(TALL + 20, 2), (0, 1)])
+def test_small_people_alone_have_a_second_landmarker_for_the_mirror(
+    below: float, opened: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Reader.made = 0
+    monkeypatch.setattr("pipeline.landmarker.Landmarker", lambda model, min_confidence: Reader())
+    with MediaPipePose(PoseSettings(both_sides_below=below, max_people=1), model_path=Path("none")) as pose:
+        assert run(pose, [{1: (200, 80)}] * 12)[-1] == [200]
+    assert Reader.made == opened
+
+
 MODEL = cache_dir() / "models" / "pose_landmarker_full.task"
 WALK = Path(os.environ.get("REID_DATA", Path(__file__).parents[2] / "../shared/data")) / "clips" / "hall_blue_1.mp4"
 
