@@ -97,11 +97,11 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     lengths and posture statistics those of skeletons as the pose estimator gives them; the last row is what the tool
     does, about the centre of those enrolled. A probe clip without a usable track counts as a miss.
     """
-    gallery = _read(protocol.enrol, embedder, settings, cache)
+    gallery = read_tracks(protocol.enrol, embedder, settings, cache)
     lines: list[Line] = []
     for name, takes in protocol.probes.items():
-        probes = _read(takes, embedder, settings, cache)
-        described, joined = _descriptors(embedder, gallery, probes)
+        probes = read_tracks(takes, embedder, settings, cache)
+        described, joined = descriptors(embedder, gallery, probes)
         enrolled, asked = gallery.lifted, probes.lifted
         own = [_line(name, descriptor, g, p, enrolled, asked, takes) for descriptor, (g, p) in described.items()]
         tool = _accepts(own[-1], embedder.threshold, *described[own[-1].descriptor], enrolled, asked)
@@ -112,22 +112,23 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
 
 
 @dataclass(frozen=True)
-class _Read:
-    """The same tracks as the pose estimator gives them, and lifted."""
+class Tracks:
+    """The same tracks as the pose estimator gives them, and lifted; in one order."""
 
     given: list[SkeletonSequence]
     lifted: list[SkeletonSequence]
 
 
-def _read(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> _Read:
+def read_tracks(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> Tracks:
+    """The tracks of all takes that a search would not refuse, with identity and session; raises as `read_takes`."""
     tracks = read_takes(takes, settings, cache)
-    return _Read(*(skeletons_of(tracks, settings, lift, embedder.frames) for lift in (Lift(), embedder.lift)))
+    return Tracks(*(skeletons_of(tracks, settings, lift, embedder.frames) for lift in (Lift(), embedder.lift)))
 
 
-def _descriptors(
-    embedder: TrackEmbedder, gallery: _Read, probes: _Read
+def descriptors(
+    embedder: TrackEmbedder, gallery: Tracks, probes: Tracks
 ) -> tuple[dict[str, tuple[Array, Array]], tuple[Array, Array]]:
-    """{descriptor: gallery and probes, as they are compared}, and the embeddings of both."""
+    """{descriptor: gallery and probes, as they are compared, that of the tool last}, and the embeddings of both."""
     raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
     for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])

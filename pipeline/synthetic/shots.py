@@ -42,6 +42,9 @@ from smsge.files import whole_file
 RATE = 50.0
 """Hz at which a motion is known, to be looked up at the times of a camera's frames."""
 
+CAMERAS = 4
+"""Of a room."""
+
 
 @dataclass(frozen=True)
 class Spoil:
@@ -137,6 +140,27 @@ class Passes:
         scene = film((along_line(walker, heading, seconds),), day, seconds=seconds, fps=15.0, width=240, height=160,
                      tall=tall, azimuth=azimuth, above=float(day.uniform(1.0, 2.2)))  # fmt: skip
         return replace(scene, grain=float(day.uniform(1.0, 5.0))), replace(draw_spoil(day), grey=True)
+
+
+@dataclass(frozen=True)
+class Room:
+    """The people of `Drawn`, each walking round and round for twelve seconds in a room with four good cameras, on two
+    days.
+
+    Shots 1 to 4 are what the cameras see of the first day, shots 5 to 8 of the second: four views of one walk each.
+    """
+
+    seed: int
+
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        number, camera = divmod(shot - 1, CAMERAS)
+        day = np.random.default_rng([self.seed, person, 300 + number])
+        walker = round_loop(_on_that_day(self.seed, person, day), day, 6.0)
+        corner = np.random.default_rng([self.seed, 0, camera])
+        azimuth, above = (camera + 0.5) * np.pi / 2 + float(corner.normal(0.0, 0.2)), float(corner.uniform(1.2, 2.4))
+        scene = film((walker,), corner, seconds=12.0, fps=15.0, width=640, height=480, tall=210.0,
+                     azimuth=azimuth, above=above, place="room")  # fmt: skip
+        return replace(scene, grain=1.5), Spoil(grey=False, blur=0.3, quality=80, contrast=1.0, shift=0.0)
 
 
 @dataclass(frozen=True)
@@ -263,14 +287,16 @@ def _make(cast: Cast, pose: PoseEstimator, job: _Job) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
-    casts: dict[str, type[Drawn | Rounds | Passes]] = {"drawn": Drawn, "rounds": Rounds, "passes": Passes}
+    casts: dict[str, type[Drawn | Rounds | Passes | Room]] = {
+        "drawn": Drawn, "rounds": Rounds, "passes": Passes, "room": Room,
+    }  # fmt: skip
     parser = argparse.ArgumentParser(prog="python -m pipeline.synthetic.shots", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument(
         "--cast",
         choices=casts,
         default="drawn",
-        help="any walk and camera, a loop before a good one, or a pass before a poor one",
+        help="any walk and camera, a loop before a good one, a pass before a poor one, or loops in a room with four",
     )
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--shots", type=int, default=4, help="of each person")
