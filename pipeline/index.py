@@ -18,6 +18,8 @@ try:
     import faiss as library
 except ImportError as error:
     raise GalleryError("searching needs FAISS, which is not installed: run `pip install 'reid[cpu]'`") from error
+except (RuntimeError, OSError) as error:  # FAISS for GPUs, where CUDA's libraries are missing
+    raise GalleryError(f"FAISS cannot be loaded ({error}): install CUDA's libraries or `reid[cpu]`") from error
 
 faiss: Any = library  # its stubs do not know what its Python layer makes of the C++ classes
 

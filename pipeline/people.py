@@ -18,6 +18,11 @@ JOINTS = np.array([11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28])  # shoulders
 TRUNK = np.array([11, 12, 23, 24])
 LIMBS = np.array([(11, 13), (12, 14), (13, 15), (14, 16), (23, 25), (24, 26), (25, 27), (26, 28)])
 
+HEAD, FEET = np.array([0, 7, 8]), np.array([27, 28])
+OUTLINE = np.array([(11, 13, 15, 19), (12, 14, 16, 20), (23, 25, 27, 31), (24, 26, 28, 32)])  # arms and legs
+THIN, FLESH = 0.05, 0.05  # body heights: of a limb that is drawn, and around it up to where the body may reach
+MASK = 160  # pixels, the longer side of the small picture in which is told what is whose
+
 SMALLEST = 24.0  # pixels: nobody smaller can be posed
 LONGEST_LIMB = 0.45  # body heights: thighs and shins measure a quarter
 ALIKE = 0.16  # mean distance of joints, in body heights, under which two poses are one body's
@@ -30,22 +35,45 @@ def window_around(centre: np.ndarray, side: float, width: int, height: int) -> W
     return x0, y0, max(x1, x0 + 2), max(y1, y0 + 2)
 
 
-def cut(rgb: np.ndarray, window: Window, hide: Iterable[Person] = ()) -> np.ndarray:
-    """The picture in a window; the bodies in `hide` are painted out of a copy."""
+def cut(rgb: np.ndarray, window: Window, hide: Iterable[Person] = (), own: Person | None = None) -> np.ndarray:
+    """The picture in a window; the bodies in `hide` are painted out of a copy.
+
+    own: whose window it is. Of two bodies that touch, each keeps what is nearer to its own bones, and where they cross,
+    the one that stands nearer to the camera does.
+    """
     x0, y0, x1, y1 = window
     part = rgb[y0:y1, x0:x1]
     hidden = [person for person in hide if overlap(person.box, np.array(window)) > 0]
     if not hidden:
         return part
-    part = part.copy()
-    paint = [int(value) for value in part[:: max(1, len(part) // 16)].reshape(-1, 3).mean(axis=0)]
+    size = np.maximum(np.ceil(np.array(part.shape[:2]) * min(1.0, MASK / max(part.shape[:2]))).astype(int), 1)
+    scale = np.array([size[1] / part.shape[1], size[0] / part.shape[0]])
+    painted, mine = np.zeros(size, bool), np.inf if own is None else _away(own, window, scale, size)
     for person in hidden:
-        points = (person.image - (x0, y0)).astype(np.int32)
-        breadth = max(3, int(0.12 * body_height(person)))
-        outline = cv2.convexHull(points)
-        cv2.fillPoly(part, [outline], paint)
-        cv2.polylines(part, [outline], True, paint, breadth)
+        theirs = _away(person, window, scale, size)
+        painted |= (theirs < mine) & (theirs <= FLESH * body_height(person) * scale.mean())
+        if own is None or _feet(person) > _feet(own):
+            painted |= theirs == 0
+    part = part.copy()
+    paint = part[:: max(1, len(part) // 16)].reshape(-1, 3).mean(axis=0)
+    part[cv2.resize(painted.astype(np.uint8), part.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0] = paint
     return part
+
+
+def _away(person: Person, window: Window, scale: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """`size` distances in pixels of a picture smaller by `scale` from the body, drawn as thin as it surely is."""
+    points = ((person.image - window[:2]) * scale).astype(np.int32)
+    tall = body_height(person) * float(scale.mean())
+    empty = np.full(size, 255, np.uint8)
+    cv2.polylines(empty, points[OUTLINE], False, 0, max(1, round(THIN * tall)))
+    cv2.fillConvexPoly(empty, cv2.convexHull(points[TRUNK]), 0)
+    cv2.circle(empty, points[HEAD].mean(axis=0).astype(int).tolist(), max(1, round(1.3 * THIN * tall)), 0, -1)
+    return np.asarray(cv2.distanceTransform(empty, cv2.DIST_L2, 3))
+
+
+def _feet(person: Person) -> float:
+    """How far down in the picture somebody stands: of people on one floor, the lower one is nearer."""
+    return float(person.image[FEET, 1].max())
 
 
 def moved(person: Person, dx: float, dy: float) -> Person:

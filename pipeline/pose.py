@@ -90,6 +90,10 @@ class _Followed:
         x0, y0, x1, y1 = (round(float(edge)) for edge in self._window)
         return x0, y0, x1, y1
 
+    def shifted(self, time: float) -> Person:
+        """The body last seen, where it is expected to be."""
+        return moved(self.person, *(self.expected(time) - self.centre))
+
     def box(self, time: float) -> np.ndarray:
         """Where they are taken to be, with a margin for what moves with them."""
         shift = self.expected(time) - self.centre
@@ -180,7 +184,7 @@ class FollowingPose:
         places = [place for place, one in enumerate(self._followed) if one.due(time) and one.hits and not one.missed]
         in_sight = [self._followed[place] for place in places]
         windows = [one.window(time, width, height) for one in in_sight]
-        people = self._pose_together(in_sight, frame, windows)
+        people = self._pose_together(in_sight, frame, windows, hidden)
         found = {place: person for place, person in zip(places, people, strict=True) if person is not None}
         self._part(found, time)
         self._welcome()
@@ -188,7 +192,7 @@ class FollowingPose:
             if one.due(time) and (one.missed or not one.hits):
                 one.posed = time
                 others = [*hidden, *found.values()]
-                person = self._pose(one.follower, frame, one.window(time, width, height), others)
+                person = self._pose(one.follower, frame, one.window(time, width, height), others, one.shifted(time))
                 if person is not None and (one.hits or self._agrees(one, person)):
                     found[place] = person
         self._part(found, time)
@@ -265,22 +269,28 @@ class FollowingPose:
         return newcomer
 
     def _pose_together(
-        self, people: Sequence[_Followed], frame: Frame, windows: Sequence[Window]
+        self, people: Sequence[_Followed], frame: Frame, windows: Sequence[Window], standing: list[Person]
     ) -> list[Person | None]:
-        """Everybody in their own window, each by their own landmarker, at the same time."""
+        """Everybody in their own window, each by their own landmarker, at the same time; the others, and those who are
+        `standing`, painted out where they are expected to be."""
         for one in people:
             one.posed = frame.time
+        bodies = [one.shifted(frame.time) for one in people]
         posing = [
-            self._threads.submit(self._pose, one.follower, frame, window, [])
-            for one, window in zip(people, windows, strict=True)
+            self._threads.submit(
+                self._pose, one.follower, frame, window, [*standing, *bodies[:n], *bodies[n + 1 :]], bodies[n]
+            )
+            for n, (one, window) in enumerate(zip(people, windows, strict=True))
         ]
         try:
             return [each.result() for each in posing]
         finally:
             wait(posing)  # a landmarker is not for several threads, even where one of them fails or is interrupted
 
-    def _pose(self, follower: Follower, frame: Frame, window: Window, hide: list[Person]) -> Person | None:
-        person = follower(cut(frame.rgb, window, hide), frame.time)
+    def _pose(
+        self, follower: Follower, frame: Frame, window: Window, hide: list[Person], own: Person | None = None
+    ) -> Person | None:
+        person = follower(cut(frame.rgb, window, hide, own), frame.time)
         if person is None:
             return None
         person = moved(person, window[0], window[1])

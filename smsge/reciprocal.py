@@ -59,6 +59,8 @@ def nearest(vectors: Vectors, k: int) -> NDArray[np.int64]:
         import faiss
     except ImportError as error:
         raise ConfigError("clusters and re-ranking need FAISS: install it with `pip install faiss-cpu`") from error
+    except (RuntimeError, OSError) as error:  # FAISS for GPUs, where CUDA's libraries are missing
+        raise ConfigError(f"FAISS cannot be loaded ({error}): install CUDA's libraries or faiss-cpu") from error
     index = faiss.IndexFlatIP(vectors.shape[1])
     index.add(vectors)
     ranked = np.concatenate([index.search(vectors[rows], k)[1] for rows in _blocks(len(vectors))]).astype(np.int64)

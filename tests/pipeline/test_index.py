@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.errors import GalleryError
 from pipeline.index_file import IndexFile, Origin, read_index, written
+from smsge.errors import ConfigError
+from smsge.reciprocal import nearest
 
 
 def test_finds_what_a_naive_search_finds() -> None:
@@ -38,6 +40,17 @@ def test_missing_faiss_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delitem(sys.modules, "pipeline.index", raising=False)
     with pytest.raises(GalleryError, match=r"pip install 'reid\[cpu\]'"):
         __import__("pipeline.index")
+
+
+def test_faiss_without_its_libraries_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "faiss.py").write_text("raise RuntimeError('libcublas.so.12: cannot open shared object file')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("faiss", "pipeline.index"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(GalleryError, match=r"libcublas\.so\.12.*install CUDA's libraries"):
+        __import__("pipeline.index")
+    with pytest.raises(ConfigError, match=r"libcublas\.so\.12.*install CUDA's libraries"):
+        nearest(np.eye(3, dtype=np.float32), 2)
 
 
 @pytest.fixture

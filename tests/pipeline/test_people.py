@@ -60,6 +60,31 @@ def test_hidden_bodies_are_painted_out_of_a_copy() -> None:
     assert cut(rgb, (0, 0, 50, 50), [standing(200, 40, 150)]).base is rgb
 
 
+def kept(own: Person, other: Person, at: tuple[int, int]) -> bool:
+    """Whether the window of `own` still shows what is there, with `other` painted out."""
+    rgb = ground()
+    part = cut(rgb, (0, 0, 320, 240), [other], own)
+    around = slice(at[1] - 2, at[1] + 3), slice(at[0] - 2, at[0] + 3)
+    return bool((part[around] == rgb[around]).all())
+
+
+def test_of_two_who_touch_each_keeps_what_is_nearer_to_their_bones() -> None:
+    own, other = standing(100, 40, 150), standing(135, 40, 150)
+    assert kept(own, other, (100, 90))
+    assert kept(own, other, (112, 90))  # between the trunks, on the own arm
+    assert not kept(own, other, (135, 90))
+    assert not kept(own, other, (146, 170))  # a shin
+    assert kept(own, other, (170, 120))  # the ground beside them
+
+
+def test_where_two_cross_the_one_nearer_to_the_camera_is_kept() -> None:
+    behind, before = standing(100, 40, 140), standing(120, 40, 150)
+    crossing = (98, 90)  # an arm before a trunk
+    assert kept(before, behind, crossing)
+    assert not kept(behind, before, crossing)
+    assert kept(behind, before, (80, 90))  # the other arm
+
+
 def test_same_body_by_joints_not_by_boxes() -> None:
     person = standing(100, 40, 150)
     assert same_body(person, moved(person, 6, 4))
