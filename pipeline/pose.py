@@ -3,7 +3,8 @@
 A landmarker in VIDEO mode follows one body and filters its landmarks; given a window that moves with the person it
 works at any distance, needs no detector while it holds them, and is not tempted by others. One more, the scout, looks
 where `looking.Search` says for those who are not followed yet; it stays with the one it finds, and another is opened.
-For one person that costs what one landmarker costs.
+For one person that costs what one landmarker costs. Where several stand close, each is posed with the others painted
+out, since a landmarker takes pieces of whoever it sees.
 
 A landmarker keeps one core busy, so everybody in sight is posed at the same time, and the scout looks at a frame while
 the next is decoded and posed. Who is found does not depend on the number of threads.

@@ -14,7 +14,20 @@ from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.driven import Recorded
 from pipeline.synthetic.estimator import facing, ray_axes
 from pipeline.synthetic.scene import Scene, truth
-from pipeline.synthetic.shots import RATE, Drawn, Passes, Rounds, Spoil, Walked, draw_spoil, main, make_shots, shoot
+from pipeline.synthetic.shots import (
+    CAMERAS,
+    RATE,
+    Drawn,
+    Passes,
+    Room,
+    Rounds,
+    Spoil,
+    Walked,
+    draw_spoil,
+    main,
+    make_shots,
+    shoot,
+)
 from pipeline.synthetic.skeleton_file import write_skeletons
 
 MODEL = cache_dir() / "models" / "pose_landmarker_full.task"
@@ -67,6 +80,21 @@ def actor_of(scene: Scene) -> Recorded:
     (actor,) = scene.walkers
     assert isinstance(actor, Recorded)
     return actor
+
+
+def test_the_cameras_of_a_room_see_one_walk_a_day_from_all_around() -> None:
+    cast = Room(4)
+    first, second = ([cast(1, CAMERAS * day + camera + 1)[0] for camera in range(CAMERAS)] for day in (0, 1))
+    for day in (first, second):
+        walks = [truth(replace(scene, seconds=0.2)).world for scene in day]
+        for walk in walks:
+            np.testing.assert_array_equal(walk, walks[0])
+    assert (truth(first[0]).world != truth(second[0]).world).any()
+    other = [cast(2, camera + 1)[0] for camera in range(CAMERAS)]
+    places = [[(one.camera.azimuth, one.camera.height) for one in day] for day in (first, second, other)]
+    assert places[0] == places[1] == places[2]
+    azimuths = np.sort([scene.camera.azimuth for scene in first])
+    assert np.diff(azimuths).min() > np.pi / 6
 
 
 def test_drawn_people_stay_who_they_are_from_day_to_day() -> None:
