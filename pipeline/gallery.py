@@ -229,8 +229,8 @@ class Gallery:
         probes = np.asarray(embeddings, np.float32)
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
-        norms = np.linalg.norm(probes, axis=-1, keepdims=True)
-        if not np.isfinite(norms).all() or (norms == 0).any():
+        norms = np.sqrt(np.vecdot(probes, probes))[..., None]
+        if not ((norms > 0) & (norms < np.inf)).all():
             raise ValueError("probes must be finite and not zero")
         if self._ranking.is_behind:
             with self._database.snapshot():

@@ -80,11 +80,11 @@ class Owners:
         """Whether all templates are of these people."""
         return set(self._by_person[0].tolist()) <= set(people)
 
-    def held(self, people: np.ndarray) -> np.ndarray:
-        """How many templates each of these people (n,) has, who are here."""
+    @cached_property
+    def count(self) -> dict[int, int]:
+        """How many templates each person has."""
         persons, starts, _ = self._by_person
-        places = np.searchsorted(persons, people)
-        return np.asarray(starts[places + 1] - starts[places])
+        return dict(zip(persons.tolist(), np.diff(starts).tolist(), strict=True))
 
     def templates(self, people: np.ndarray) -> np.ndarray:
         """The ids of the templates of these people (n,), who are here: those of the first, of the second …"""

@@ -125,31 +125,33 @@ class Ranking:
     def _candidates(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
                     distance: dict[int, float], top: int, k: int) -> list[Candidate]:  # fmt: skip
         """The first `top` people. distance: of templates, where they are re-ranked."""
-        best = self._best(products, ids)
+        enough = top if index.exact and not distance else len(ids)
+        best = self._best(products, ids, enough)
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
-            best = self._best(products, ids)
+            best = self._best(products, ids, enough)
         people = list(best)
         if distance:
             apart = self._apart(ids, distance)
             people.sort(key=lambda person: (apart[person], -best[person]))
         people = people[:top]
-        whom = np.array(people)
-        held = self._owners.held(whom)
-        count = dict(zip(people, held.tolist(), strict=True))
         if not index.exact:
-            cosines = index.vectors(self._owners.templates(whom)) @ probe
-            best = dict(zip(people, np.maximum.reduceat(cosines, np.cumsum(held) - held).tolist(), strict=True))
+            held = [self._owners.count[person] for person in people]
+            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
+            best = dict(zip(people, np.maximum.reduceat(cosines, np.cumsum([0, *held[:-1]])).tolist(), strict=True))
             if not distance:
                 people.sort(key=lambda person: -best[person])
-        return [Candidate(self._names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
+        names, count = self._names, self._owners.count
+        return [Candidate(names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
 
-    def _best(self, products: np.ndarray, ids: np.ndarray) -> dict[int, float]:
-        """The greatest product of each person found, falling; products fall."""
+    def _best(self, products: np.ndarray, ids: np.ndarray, enough: int) -> dict[int, float]:
+        """The greatest product of each of the first `enough` people found, falling; products fall."""
         best: dict[int, float] = {}
         for person, product in zip(self._owners.of(ids).tolist(), products.tolist(), strict=True):
-            best.setdefault(person, product)
-        best.pop(-1, None)  # where fewer templates were found
+            if person >= 0 and person not in best:  # -1 where fewer templates were found
+                best[person] = product
+                if len(best) == enough:
+                    break
         return best
 
     def _apart(self, ids: np.ndarray, distance: dict[int, float]) -> dict[int, float]:

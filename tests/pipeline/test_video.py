@@ -338,7 +338,8 @@ def test_folder_sound_and_missing_camera_are_refused(tmp_path: Path, capfd: pyte
 
 
 HANGS = """
-import sys, threading
+import signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
 sys.path[:0] = {paths!r}
 import numpy as np
 from stick_pose import StickPose
