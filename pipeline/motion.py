@@ -12,6 +12,9 @@ POSITION_NOISE = 0.05  # sizes, of a measured trunk
 SIZE_NOISE = 0.08  # sizes: the box goes up and down with the steps
 START_SPEED = 1.5  # sizes / s, how fast a newcomer may move
 
+_NOISE = np.array([POSITION_NOISE, POSITION_NOISE, SIZE_NOISE])
+_POWER = ACCELERATION**2 * np.array([1.0, 1.0, 0.05])
+
 
 def size_of(box: np.ndarray) -> float:
     """The longer side of a box (4,) in pixels, 1 at the least."""
@@ -19,44 +22,46 @@ def size_of(box: np.ndarray) -> float:
 
 
 class BoxMotion:
-    """One person's trunk centre, size and their velocities in pixels and seconds."""
+    """One person's trunk centre and size, and their velocities, in pixels and seconds.
+
+    No noise is shared by the three, so each is a filter of its own, with a place, a speed and how uncertain both are.
+    """
 
     def __init__(self, time: float, trunk: np.ndarray, box: np.ndarray) -> None:
         """time: seconds; trunk: (2,) pixels; box: (4,) x0 y0 x1 y1 pixels."""
         size = size_of(box)
         self.time = time
-        self._mean = np.array([*trunk, size, 0.0, 0.0, 0.0])
-        position = np.array([POSITION_NOISE, POSITION_NOISE, SIZE_NOISE]) * size
-        speed = np.array([START_SPEED, START_SPEED, 0.3]) * size
-        self._covariance = np.diag(np.concatenate([position, speed]) ** 2)
+        self._place, self._speed = np.array([*trunk, size]), np.zeros(3)
+        start = np.array([START_SPEED, START_SPEED, 0.3]) * size
+        self._spread = np.array([self._noise(), np.zeros(3), start**2])
+
+    def _noise(self) -> np.ndarray:
+        """(3,) variances of a measurement."""
+        return np.asarray((_NOISE * self._place[2]) ** 2)
 
     def _at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and covariance at `time`: x' = A x, P' = A P A^T + Q with white-noise acceleration."""
-        dt = max(time - self.time, 0.0)
-        step = np.eye(6)
-        step[:3, 3:] = dt * np.eye(3)
-        power = (ACCELERATION * self._mean[2]) ** 2 * np.array([1.0, 1.0, 0.05])
-        noise = np.zeros((6, 6))
-        noise[:3, :3] = np.diag(power * dt**3 / 3)
-        noise[:3, 3:] = noise[3:, :3] = np.diag(power * dt**2 / 2)
-        noise[3:, 3:] = np.diag(power * dt)
-        return step @ self._mean, step @ self._covariance @ step.T + noise
+        """Places (3,) and spread (3, 3) at `time`: variances of the places, covariances, variances of the speeds.
 
-    def _measurement(self) -> np.ndarray:
-        return np.diag((np.array([POSITION_NOISE, POSITION_NOISE, SIZE_NOISE]) * self._mean[2]) ** 2)
+        x' = A x, P' = A P A^T + Q with white-noise acceleration.
+        """
+        dt = max(time - self.time, 0.0)
+        place, both, speed = self._spread
+        power = _POWER * self._place[2] ** 2
+        spread = place + dt * (2 * both + dt * speed), both + dt * speed, speed
+        return self._place + dt * self._speed, np.array(spread) + np.outer((dt**3 / 3, dt**2 / 2, dt), power)
 
     def distance(self, time: float, trunk: np.ndarray, size: float) -> float:
         """Squared Mahalanobis distance of a measurement from what is expected at `time` (3 degrees of freedom)."""
-        mean, covariance = self._at(time)
-        off = np.array([*trunk, size]) - mean[:3]
-        return float(off @ np.linalg.solve(covariance[:3, :3] + self._measurement(), off))
+        place, spread = self._at(time)
+        off = np.array([*trunk, size]) - place
+        return float((off**2 / (spread[0] + self._noise())).sum())
 
     def update(self, time: float, trunk: np.ndarray, box: np.ndarray) -> None:
         """Take in a measurement at `time`."""
-        size = size_of(box)
-        mean, covariance = self._at(time)
-        gain = np.linalg.solve(covariance[:3, :3] + self._measurement(), covariance[:3]).T
-        self._mean = mean + gain @ (np.array([*trunk, size]) - mean[:3])
-        self._mean[2] = max(self._mean[2], 1.0)
-        self._covariance = covariance - gain @ covariance[:3]
+        place, spread = self._at(time)
+        gain = spread[:2] / (spread[0] + self._noise())
+        off = np.array([*trunk, size_of(box)]) - place
+        self._place, self._speed = place + gain[0] * off, self._speed + gain[1] * off
+        self._place[2] = max(self._place[2], 1.0)
+        self._spread = spread - np.array([gain[0] * spread[0], gain[0] * spread[1], gain[1] * spread[1]])
         self.time = time
