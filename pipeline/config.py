@@ -99,7 +99,7 @@ _Loader.add_implicit_resolver(
 
 
 def _parse(text: str) -> Any:
-    """`yaml.safe_load` with the stricter loader, which like it builds nothing but plain values."""
+    """As `yaml.safe_load`, which takes no loader of one's own; a `SafeLoader` builds nothing but plain values."""
     return yaml.load(text, _Loader)
 
 

@@ -125,7 +125,7 @@ class Ranking:
     def _candidates(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
                     distance: dict[int, float], top: int, k: int) -> list[Candidate]:  # fmt: skip
         """The first `top` people. distance: of templates, where they are re-ranked."""
-        enough = top if index.exact and not distance else len(ids)
+        enough = len(ids) if distance else top
         best = self._best(products, ids, enough)
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
