@@ -8,6 +8,8 @@ EXTRA ?= cpu
 VENV := .venv
 STAMP := $(VENV)/.installed-$(EXTRA)
 BIN := $(VENV)/bin
+# Each process holds a pose model and torch: about a gigabyte.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install demo test test-long lint clean
 .DEFAULT_GOAL := help
@@ -30,11 +32,11 @@ demo: install
 	$(BIN)/reid demo --out demo_out
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-long: install
 	$(BIN)/python -m pytest -m long -s
-	$(BIN)/python -m pytest --hypothesis-profile=long tests/pipeline/test_hostile_*.py
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile=long tests/pipeline/test_hostile_*.py
 
 lint: install
 	$(BIN)/ruff check .
