@@ -3,8 +3,8 @@
 Proposals come from what moves before a fixed camera and from overlapping tiles of the frame at several scales, or from
 a person detector where the user has one. A look costs about as much as following one person for one frame, so looks are
 paid for: each second earns looks for everybody who is followed, a look that finds nobody spends one, one that finds
-somebody is free, and who turns out to be somebody pays for more: where there is one there may be others. So somebody
-alone costs a look in two seconds, and a crowd is looked through until the looks find nobody.
+somebody is free, and who turns out to be somebody pays for more: where there is one there may be others. So one person
+followed costs a look or so in a second, and a crowd is looked through until the looks find nobody.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,6 @@ Detector = Callable[[np.ndarray], list[np.ndarray]]
 """A picture (H, W, 3) uint8 to the boxes (4,) of the people in it, x0 y0 x1 y1 in pixels, the surest first."""
 
 EARNED = 1.25  # looks that a second of footage earns for each person followed
-ALONE = 0.5  # of that, for as long as only one person was seen: they are read as fast as by a bare landmarker, nearly
 WELCOME = 2.0  # looks that somebody who is there indeed pays for
 SAVED = 3.0  # looks that can be saved up, and the most in one frame
 KEPT = 1.0  # looks that tiles leave for what moves
@@ -62,7 +61,7 @@ class Search:
         self._left: list[Window] = []  # of this round
         self._begun = self._time = -np.inf
         self._whole = False
-        self._saved, self._most = SAVED, 0
+        self._saved = SAVED
         self._looked: list[tuple[float, float, np.ndarray]] = []  # at what moved: when, for how long it rests, its box
 
     def windows(self, frame: Frame, followed: Sequence[np.ndarray]) -> Iterator[Window]:
@@ -77,9 +76,7 @@ class Search:
         self._movement.update(frame, followed)
         self._whole = not self._whole
         self._looked = [look for look in self._looked if frame.time < look[0] + 2 * look[1]]
-        self._most = max(self._most, len(followed))
-        rate = EARNED * len(followed) * (ALONE if self._most == 1 else 1.0)
-        earned = rate * min(max(frame.time - self._time, 0.0), 1.0)
+        earned = EARNED * len(followed) * min(max(frame.time - self._time, 0.0), 1.0)
         self._time = frame.time
         self._saved = min(SAVED, self._saved + earned) if followed else max(1.0, self._saved)
         proposals = self._proposed(frame, followed)
