@@ -8,7 +8,7 @@ EXTRA ?= cpu
 VENV := .venv
 STAMP := $(VENV)/.installed-$(EXTRA)
 BIN := $(VENV)/bin
-# Each process holds a pose model and torch: about a gigabyte.
+# Each process holds a pose model and torch: a gigabyte, towards the end up to two and a half.
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help install demo test test-long lint clean
