@@ -37,17 +37,19 @@ class BothSides:
         self._open = ExitStack()
         self._plain = self._opened()
         self._mirror: Follower | None = None
+        self._holds = False  # the mirror's follower, somebody
 
     def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
         """The body in a picture (H, W, 3) uint8 taken at `time` seconds, in pixels of that picture."""
         person = self._plain(rgb, time)
         small = person is not None and body_height(person) < self._below
-        if small and self._mirror is None:
-            self._mirror = self._opened()
-        if self._mirror is None or not (small or person is None):
+        # Where nobody is, whoever is held in the mirror must be let go of, and nobody else be found there: what is seen
+        # of the next body would depend on it.
+        if not (small or (person is None and self._holds)):
             return person
-        # Where nobody is, the mirror's follower is shown that too: it must let go of whom it followed.
+        self._mirror = self._mirror or self._opened()
         seen = self._mirror(rgb[:, ::-1], time)
+        self._holds = seen is not None
         if person is None or seen is None:
             return person
         other = mirrored(seen, rgb.shape[1])

@@ -99,8 +99,27 @@ def test_where_the_mirror_shows_nobody_or_somebody_else_the_picture_alone_counts
     assert [follower.asked for follower in opened] == [1, 1]
 
 
-def test_the_mirrors_follower_is_shown_where_nobody_is_and_both_are_closed() -> None:
-    people: list[Person | None] = [body(80.0), None, body(120.0)]
+def test_where_nobody_is_the_mirror_is_asked_until_it_lets_go_and_no_more() -> None:
+    """Otherwise it could find somebody there, and begin the next body from where that one was."""
+    there: list[Person | None] = [body(80.0), None]
+    opened: list[Scripted] = []
+
+    def make() -> Scripted:
+        mirrors = len(opened) > 0
+        opened.append(Scripted(lambda first: there[mirrors]))
+        return opened[-1]
+
+    pose = BothSides(make, BELOW)
+    asked = []
+    for plain, mirror in ((80.0, 80.0), (None, 80.0), (None, None), (None, 80.0), (None, 80.0), (80.0, 80.0)):
+        there[:] = [tall and body(tall) for tall in (plain, mirror)]
+        assert (pose(picture(), 0.0) is None) == (plain is None)
+        asked.append(opened[1].asked)
+    assert asked == [1, 2, 3, 3, 3, 4]
+
+
+def test_a_body_that_becomes_large_costs_one_look_and_both_followers_are_closed() -> None:
+    people = [body(80.0), body(120.0)]
     opened: list[Scripted] = []
 
     def make() -> Scripted:
@@ -108,11 +127,9 @@ def test_the_mirrors_follower_is_shown_where_nobody_is_and_both_are_closed() -> 
         return opened[-1]
 
     pose = BothSides(make, BELOW)
-    asked = []
-    while people:
-        pose(picture(), 0.0)
-        asked.append(opened[1].asked)
-        people.pop(0)
-    assert asked == [1, 2, 2]  # small, nobody, large
+    pose(picture(), 0.0)
+    people.pop(0)
+    pose(picture(), 0.1)
+    assert [follower.asked for follower in opened] == [2, 1]
     pose.close()
     assert [follower.closed for follower in opened] == [True, True]
