@@ -46,7 +46,7 @@ class TrackEmbedder:
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}
-            self.lift = Lift.from_tensors(arrays)
+            self.lift = lift_of(checkpoint)
             self.standards = {part: Standard.from_tensors(part, arrays) for part in weights}
             self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
             told = checkpoint.metadata.get("thresholds")
@@ -86,6 +86,11 @@ class TrackEmbedder:
     def join(self, raw: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:
         """Raw descriptors {part: (N, D_part)} -> (N, D) of unit length."""
         return fuse([self.standards[part](raw[part]) for part in self.weights], list(self.weights.values()))
+
+
+def lift_of(checkpoint: Checkpoint) -> Lift:
+    """What the encoder's skeletons have to go through first. Raises KeyError and ValueError as `Lift.from_tensors`."""
+    return Lift.from_tensors({key: tensor.numpy() for key, tensor in checkpoint.tensors.items()})
 
 
 def describe(

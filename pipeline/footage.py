@@ -29,8 +29,12 @@ class Footage:
     left_out: tuple[str, ...]
 
 
-def read_footage(folder: str | Path, settings: Settings, frames: int, progress: Progress = silent) -> Footage:
+def read_footage(
+    folder: str | Path, settings: Settings, frames: int, lift: Lift, progress: Progress = silent
+) -> Footage:
     """Every file below `folder`, people and files in order of name; tracks without a clip of `frames` are left out.
+
+    lift: of the encoder that shall see them (`pipeline.lift`).
 
     Several tracks of a file are taken where they may be one person who left and came back, as enrolment does.
     Raises DatasetError where the folder is not laid out like that or a file shows several people, SkeletonFileError.
@@ -48,7 +52,7 @@ def read_footage(folder: str | Path, settings: Settings, frames: int, progress: 
     left_out: list[str] = []
     for number, path in enumerate(files):
         progress("reading skeletons", number, len(files))
-        found, why = _usable(path, settings, frames)
+        found, why = _usable(path, settings, frames, lift)
         who = path.parent.name
         sequences += [replace(skeleton, identity=who, session=f"{who}/{path.stem}") for skeleton in found]
         if not found:
@@ -57,7 +61,7 @@ def read_footage(folder: str | Path, settings: Settings, frames: int, progress: 
     return Footage(tuple(sequences), tuple(left_out))
 
 
-def _usable(path: Path, settings: Settings, frames: int) -> tuple[list[SkeletonSequence], str]:
+def _usable(path: Path, settings: Settings, frames: int, lift: Lift) -> tuple[list[SkeletonSequence], str]:
     """The skeletons of the file's person, and why there are none where there are none."""
     tracks: list[PoseTrack] = []
     skeletons: list[SkeletonSequence] = []
@@ -67,7 +71,7 @@ def _usable(path: Path, settings: Settings, frames: int) -> tuple[list[SkeletonS
         if refusal is not None:
             why = str(refusal)
             continue
-        skeleton = normalize(track, settings.normalize, Lift())
+        skeleton = normalize(track, settings.normalize, lift)
         if len(skeleton.windows(frames, frames)) == 0:
             why = f"too short: {skeleton.duration:.1f} s seen, {frames / skeleton.fps:.1f} s without a break are needed"
             continue

@@ -9,9 +9,11 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
-from pipeline.embed import find_weights, pick_device
+from pipeline.embed import find_weights, lift_of, pick_device
+from pipeline.errors import CheckpointError
 from pipeline.footage import read_footage
-from pipeline.names import printable
+from pipeline.lift import Lift
+from pipeline.names import printable, reason_of
 from pipeline.settings import Settings
 from pipeline.values import Progress, silent
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -109,7 +111,7 @@ def study(
     wanted = encoder_reading(checkpoint)
     wanted = replace(wanted, frames=frames or wanted.frames)
     progress("reading the skeletons", 0, None)
-    made, notes = _read(dataset, data, protocol, wanted, settings, progress)
+    made, notes = _read(dataset, data, protocol, wanted, settings, _lift(checkpoint, path.stem), progress)
     if every_walk:
         made = [every_walk_once(split) for split in made]
     rate = made[0].probe[0].fps
@@ -129,15 +131,22 @@ def study(
 
 
 def _read(
-    dataset: str, data: str | Path, protocol: str, wanted: Reading, settings: Settings, progress: Progress
+    dataset: str, data: str | Path, protocol: str, wanted: Reading, settings: Settings, lift: Lift, progress: Progress
 ) -> tuple[list[Split], list[str]]:
     """The splits, and a line for whatever was left out of them."""
     if dataset == "footage":
-        footage = read_footage(data, settings, wanted.frames, progress)
+        footage = read_footage(data, settings, wanted.frames, lift, progress)
         return splits(dataset, footage.sequences, protocol, wanted), list(footage.left_out)
     if dataset not in WHOLE_WALKS:
         wanted = replace(wanted, fps=None)
     return splits(dataset, data, protocol, wanted), []
+
+
+def _lift(checkpoint: Checkpoint, name: str) -> Lift:
+    try:
+        return lift_of(checkpoint)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{name}: its lift is damaged ({reason_of(error)}); get the encoder again") from error
 
 
 def _classified(split: Split, checkpoint: Checkpoint, frames: int, seed: int, progress: Progress) -> Table:

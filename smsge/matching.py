@@ -165,7 +165,7 @@ def verify(genuine: Array, impostor: Array, far: float = 0.01) -> Verification:
     """Equal error rate and true accept rate at `far` of the scores. Raises ValueError if there are none of a kind."""
     threshold = threshold_at_far(impostor, far)
     eer, _ = equal_error_rate(genuine, impostor)
-    return Verification(eer=eer, tar=float(np.mean(genuine >= threshold)), far=far, threshold=threshold)
+    return Verification(eer=eer, tar=tar_at_far(genuine, impostor, far), far=far, threshold=threshold)
 
 
 def threshold_at_far(impostor: Array, far: float) -> float:

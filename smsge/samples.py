@@ -43,14 +43,14 @@ class Samples:
             clips = Clips.of(sequences, frames, frames)
             # `Clips.of` keeps the end of every stretch; where that overlaps the clip before, it goes.
             clips = clips.only(np.diff(clips.starts, prepend=-frames) >= frames)
-            return Samples(level, tuple(sequences), clips.walks, clips, np.arange(len(clips)))
+            return Samples(level, tuple(sequences), _cut_from(sequences, clips), clips, np.arange(len(clips)))
         for walk in sequences:
             if len(walk.windows(frames, frames)) == 0:
                 name = walk.session or walk.identity
                 raise DatasetError(f"walk {name}: {len(walk)} frames, {frames} are needed for one clip (without a gap)")
         # Each sequence is a sample of its own, though several may be of one session, as the tracks of one clip are.
-        clips = Clips.of([replace(sequence, session="") for sequence in sequences], frames, stride)
-        return Samples(level, tuple(sequences), np.arange(len(sequences)), clips, clips.walks)
+        clips = Clips.of(sequences, frames, stride)
+        return Samples(level, tuple(sequences), np.arange(len(sequences)), clips, _cut_from(sequences, clips))
 
     def __len__(self) -> int:
         return len(self.walk)
@@ -95,3 +95,9 @@ class Samples:
         total = np.zeros((len(self), vectors.shape[1]), vectors.dtype)
         np.add.at(total, self.owner, vectors)
         return np.asarray(total / np.bincount(self.owner, minlength=len(self))[:, None].astype(vectors.dtype))
+
+
+def _cut_from(sequences: Sequence[SkeletonSequence], clips: Clips) -> NDArray[np.int64]:
+    """(M,) the number of the sequence that each clip was cut from; several may be of one walk."""
+    ends = np.cumsum([len(sequence) for sequence in sequences])
+    return np.asarray(np.searchsorted(ends, clips.starts, side="right"))

@@ -21,6 +21,8 @@ import cli
 import smsge.plots
 import smsge.probe
 from cli_research import Dataset
+from pipeline.embed import load_embedder
+from pipeline.lift import Lift
 from pipeline.research import study
 from pipeline.skeletons import Extraction, save_skeletons
 from smsge.checkpoint import load_checkpoint, save_checkpoint
@@ -193,6 +195,19 @@ def test_footage_is_a_folder_of_folders(tmp_path: Path, weights: Path) -> None:
     assert result.exit_code == 0, result.output
     assert [table["probes"] for table in json.loads(result.stdout)["tables"]][1] == 2
     assert "far.npz: too small" in result.stderr
+
+
+def test_footage_goes_through_the_lift_of_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Lift] = []
+
+    def read(data: str, settings: object, frames: int, lift: Lift, progress: object) -> None:
+        taken.append(lift)
+        raise DatasetError("that is enough")
+
+    monkeypatch.setattr("pipeline.research.read_footage", read)
+    one_line(reid(tmp_path, "--dataset", "footage", "--protocol", "last-session"), "that is enough")
+    assert [lift.fingerprint for lift in taken] == [load_embedder().lift.fingerprint]
+    assert taken[0].layers
 
 
 FAILURES: list[tuple[Sequence[str], Sequence[str]]] = [

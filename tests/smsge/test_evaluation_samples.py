@@ -64,3 +64,11 @@ def test_tracks_of_one_session_are_samples_of_their_own() -> None:
     samples = Samples.of([numbered(8, "a_1"), numbered(5, "a_1", first=100)], "track", 4, 2)
     assert samples.owner.tolist() == [0, 0, 0, 1, 1]
     assert samples.sessions.tolist() == ["a_1", "a_1"]
+
+
+def test_clips_of_sequences_of_one_session_are_each_their_own_sequences() -> None:
+    walks = [numbered(8, "a_1"), numbered(8, "a_1", first=100), numbered(4, "b_1", first=200), numbered(4, "c_1")]
+    samples = Samples.of(walks, "clip", 4, 99)
+    assert samples.walk.tolist() == [0, 0, 1, 1, 2, 3]
+    assert samples.identities.tolist() == ["a", "a", "a", "a", "b", "c"]
+    assert samples.sessions.tolist() == ["a_1"] * 4 + ["b_1", "c_1"]

@@ -231,6 +231,12 @@ def test_verification_by_hand() -> None:
     assert 0.3 < found.threshold < 0.4
 
 
+def test_scores_that_are_all_alike_verify_nobody() -> None:
+    alike = np.full(50, 0.1, np.float32)
+    found = verify(alike, alike)
+    assert (found.eer, found.tar) == (0.5, 0.0)
+
+
 def test_vectors_that_do_not_fit_their_labels_are_refused() -> None:
     with pytest.raises(ValueError, match="2 probes with 1 labels"):
         match(np.ones((2, 3)), np.ones((1, 3)), ["a"], ["a"])
