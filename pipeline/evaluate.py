@@ -8,7 +8,7 @@ the root, or {clip: path, tracks: [1]} where several people are in it.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ from smsge.openset import FARS, leave_people_out
 from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
+
+Compare = Callable[[NDArray[np.bool_]], Array]
+"""Which of G tracks are enrolled -> cosines (P, G) of P probes with them; the columns of the others do not count."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
         probes = read_tracks(takes, embedder, settings, cache)
         described, joined = descriptors(embedder, gallery, probes)
         enrolled, asked = gallery.lifted, probes.lifted
-        own = [_line(name, descriptor, g, p, enrolled, asked, takes) for descriptor, (g, p) in described.items()]
-        tool = _accepts(own[-1], embedder.threshold, *described[own[-1].descriptor], enrolled, asked)
+        own = [_line(name, descriptor, compare, enrolled, asked, takes) for descriptor, compare in described.items()]
+        tool = _accepts(own[-1], embedder.threshold, described[own[-1].descriptor], enrolled, asked)
         whose = [np.array([sequence.identity for sequence in part]) for part in (enrolled, asked)]
         shares = named(joined[0], whose[0], joined[1], whose[1], embedder.thresholds)
         lines += [*own[:-1], replace(tool, named=shares)]
@@ -127,36 +130,50 @@ def read_tracks(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settin
 
 def descriptors(
     embedder: TrackEmbedder, gallery: Tracks, probes: Tracks
-) -> tuple[dict[str, tuple[Array, Array]], tuple[Array, Array]]:
-    """{descriptor: gallery and probes, as they are compared, that of the tool last}, and the embeddings of both."""
+) -> tuple[dict[str, Compare], tuple[Array, Array]]:
+    """{descriptor: how it compares probes with the gallery, that of the tool last}, and the embeddings of both."""
     raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
     for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])
         raw["given"] = np.stack([over_windows(posture_statistics_of, sequence) for sequence in part.given])
 
-    def plain(part: str) -> tuple[Array, Array]:
+    def plain(part: str) -> Compare:
         usual = statistics(raw_gallery[part])
-        return standardise(raw_gallery[part], *usual), standardise(raw_probes[part], *usual)
+        return _as_they_are(standardise(raw_gallery[part], *usual), standardise(raw_probes[part], *usual))
 
     joined = embedder.join(raw_gallery), embedder.join(raw_probes)
-    centre = centre_of(joined[0], [s.identity for s in gallery.lifted])
     described = {
         "bone lengths": plain("bones"),
         "posture statistics": plain("given"),
         "posture statistics, lifted": plain("posture"),
         "SM-SGE alone": plain("encoder"),
         **{
-            f"{part} as calibrated": (standard(raw_gallery[part]), standard(raw_probes[part]))
+            f"{part} as calibrated": _as_they_are(standard(raw_gallery[part]), standard(raw_probes[part]))
             for part, standard in embedder.standards.items()
         },
-        f"reid: {embedder.name}": (centred(joined[0], centre), centred(joined[1], centre)),
+        f"reid: {embedder.name}": _about_their_centre(*joined, np.array([s.identity for s in gallery.lifted])),
     }
     return described, joined
 
 
-def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[SkeletonSequence],
+def _as_they_are(gallery: Array, probes: Array) -> Compare:
+    similarity = cosine(probes, gallery)
+    return lambda enrolled: similarity
+
+
+def _about_their_centre(gallery: Array, probes: Array, people: NDArray[np.str_]) -> Compare:
+    """As a search does: about the centre of those enrolled."""
+
+    def compare(enrolled: NDArray[np.bool_]) -> Array:
+        centre = centre_of(gallery[enrolled], people[enrolled])
+        return np.asarray(cosine(centred(probes, centre), centred(gallery, centre)))
+
+    return compare
+
+
+def _line(name: str, descriptor: str, compare: Compare, gallery: list[SkeletonSequence],
           probes: list[SkeletonSequence], takes: list[Take]) -> Line:  # fmt: skip
-    similarity = cosine(p, g)
+    similarity = compare(np.ones(len(gallery), bool))
     enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
     matches = matches_of(similarity, wanted, enrolled, ranks=(1,))
     found = matches.retrieval
@@ -170,15 +187,20 @@ def _line(name: str, descriptor: str, g: Array, p: Array, gallery: list[Skeleton
     return Line(
         name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes),
         interval=mean_interval(matches.nearest == wanted, wanted),
-        identified=leave_people_out(similarity, wanted, enrolled).rate,
+        identified=leave_people_out(compare, wanted, enrolled).rate,
     )  # fmt: skip
 
 
-def _accepts(line: Line, threshold: float, g: Array, p: Array, gallery: list[SkeletonSequence],
+def _accepts(line: Line, threshold: float, compare: Compare, gallery: list[SkeletonSequence],
              probes: list[SkeletonSequence]) -> Line:  # fmt: skip
-    """The encoder's own line with what its threshold lets pass."""
-    genuine, impostor = pair_scores(cosine(p, g), [s.identity for s in probes], [s.identity for s in gallery])
-    passed = [float((scores >= threshold).mean()) for scores in (impostor, genuine)]
+    """The tool's own line with what its threshold lets pass. Whose own person is enrolled is no stranger, so pairs of
+    different people are compared in the gallery without the probe's person."""
+    enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
+    every = compare(np.ones(len(enrolled), bool))
+    genuine, _ = pair_scores(every, wanted, enrolled)
+    others = {person: enrolled != person for person in np.unique(wanted)}
+    impostor = [compare(left)[wanted == person][:, left].ravel() for person, left in others.items() if left.any()]
+    passed = [float((scores >= threshold).mean()) for scores in (np.concatenate(impostor), genuine)]
     return replace(line, false_accepts=passed[0], true_accepts=passed[1])
 
 

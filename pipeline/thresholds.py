@@ -103,6 +103,7 @@ class Thresholds:
 
         kinds: how each was filmed, where that differs. Strangers filmed alike are the more alike: only these are
         compared, and of the kinds that can tell a rate the strictest says what it takes, so that it holds for each.
+        Rates go no further than the kind tells that is the strictest at `far`: others ask for too little.
         A person's n templates are drawn from their tracks by `generator`, each track being in as many draws as any
         other. A number n above 1 is left out where less than a quarter of the people have as many tracks, or where the
         comparisons are too few for the rate `far`. Raises DatasetError where they are too few with one template.
@@ -121,7 +122,9 @@ class Thresholds:
                 _refuse_few(len(counts), most, far)
             if np.mean(counts >= held) >= 0.25 and _can_tell(far, most):
                 scores[held] = found
-        pairs = min(max(map(len, found)) for found in scores.values())
+        rate = max(one for one in RATES if one <= far)
+        strictest_at_far = scores[1][int(np.nanargmax([_told(own, rate) for own in scores[1]]))]
+        pairs = min(len(strictest_at_far), *(max(map(len, found)) for found in scores.values()))
         rates = _supported(pairs)
         told = {held: np.array([[_told(own, rate) for rate in rates] for own in found])
                 for held, found in scores.items()}  # fmt: skip

@@ -13,7 +13,7 @@ i to an entry of person n, and id(i) whose probe it is:
 Ties are lost, as everywhere in `smsge.matching`. P probes, G gallery entries, N people of the gallery.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,7 @@ def identify(
 
 
 def leave_people_out(
-    similarity: Array,
+    similarity: Callable[[NDArray[np.bool_]], Array],
     probe_ids: Labels,
     gallery_ids: Labels,
     probe_clips: Labels | None = None,
@@ -70,17 +70,22 @@ def leave_people_out(
 
     The probes of all folds are pooled: one threshold for each of `fars`, from the strangers' probes of every fold, and
     the rate over the enrolled people's probes of every fold. A fold alone would have too few strangers for a rate of
-    1 %. Galleries are half as large as the closed one. Rates are nan where there are fewer than two people. Arguments
-    and errors otherwise as for `identify`.
+    1 %. Galleries are half as large as the closed one. Rates are nan where there are fewer than two people.
+
+    similarity: which entries (G,) are enrolled -> (P, G), of which only the columns of those count: what probes have in
+    common with a gallery depends on who is in it (`smsge.centring`). Arguments and errors otherwise as for `identify`.
     """
-    best, own = _best(similarity, probe_ids, gallery_ids, probe_clips, gallery_clips)
-    people = best.shape[1]
+    names, whose = np.unique(np.asarray(gallery_ids, np.str_), return_inverse=True)
+    people = len(names)
     rng = np.random.default_rng(seed)
     enrolled = np.zeros((folds, people), bool)
     for fold in enrolled[::2]:
         fold[rng.permutation(people)[: (people + 1) // 2]] = True
     enrolled[1::2] = ~enrolled[: folds - folds % 2 : 2]
-    return _identification([_scores(best, own, fold) for fold in enrolled if fold.any()], fars)
+    labels = probe_ids, gallery_ids, probe_clips, gallery_clips
+    return _identification(
+        [_scores(*_best(similarity(fold[whose]), *labels), fold) for fold in enrolled if fold.any()], fars
+    )
 
 
 def _best(

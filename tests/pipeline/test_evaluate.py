@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.evaluate import Protocol, _line, load_protocol, table
+from pipeline.evaluate import Protocol, _about_their_centre, _accepts, _as_they_are, _line, load_protocol, table
 from pipeline.naming import Named
 from pipeline.population import Take
+from smsge.centring import centre_of, centred
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
@@ -25,7 +26,7 @@ def test_tracks_are_counted_one_by_one_and_clips_by_the_sum_of_their_tracks():
     probes = [sequence("ann", "c1"), sequence("ann", "c1"), sequence("ben", "c2")]
     p = np.array([[1.0, 0.1], [0.4, 0.5], [1.0, 0.9]])  # right, wrong by a little, wrong
     takes = [Take("ann", Path("c1")), Take("ben", Path("c2")), Take("ben", Path("c3"))]
-    line = _line("set", "made up", g, p, gallery, probes, takes)
+    line = _line("set", "made up", _as_they_are(g, p), gallery, probes, takes)
     assert line.rank1 == pytest.approx(1 / 3)
     assert line.clip_rank1 == pytest.approx(1 / 3)  # c1 right; c2 wrong; c3 has no usable track, a miss
     assert (line.tracks, line.clips) == (3, 3)
@@ -33,9 +34,32 @@ def test_tracks_are_counted_one_by_one_and_clips_by_the_sum_of_their_tracks():
     assert line.identified == {0.01: 1 / 3, 0.1: 1 / 3}  # only ann's first track is nearer than a stranger's
 
 
+def test_whoever_asks_as_a_stranger_is_not_in_the_centre():
+    generator = np.random.default_rng(5)
+    names = ["ann", "ben", "eva", "tom"]
+    gallery, probes = ([sequence(name, f"{clip}{name}") for name in names] for clip in ("g", "c"))
+    g = generator.normal(size=(4, 6))
+    p = g + 0.7 * generator.normal(size=(4, 6))
+    g, p = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (g, p))
+    compare = _about_their_centre(g, p, np.array(names))
+    scores, own = [], []
+    for number, name in enumerate(names):
+        left = np.array(names) != name
+        centre = centre_of(g[left], np.array(names)[left])
+        scores += (centred(p[number][None], centre) @ centred(g[left], centre).T)[0].tolist()
+        centre = centre_of(g, names)
+        own.append(float((centred(p[number][None], centre) @ centred(g[number][None], centre).T)[0, 0]))
+    line = _line("set", "made up", compare, gallery, probes, [Take(name, Path(f"c{name}")) for name in names])
+    for threshold in (-0.3, 0.0, 0.3, 0.6):
+        found = _accepts(line, threshold, compare, gallery, probes)
+        assert found.false_accepts == pytest.approx(np.mean(np.array(scores) >= threshold))
+        assert found.true_accepts == pytest.approx(np.mean(np.array(own) >= threshold))
+
+
 def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
     gallery, probes = [sequence("ann", "g1")], [sequence("ann", "c1")]
-    line = _line("set", "made up", np.eye(1, 2), np.ones((1, 2)), gallery, probes, [Take("ann", Path("c1"))])
+    compare = _as_they_are(np.eye(1, 2), np.ones((1, 2)))
+    line = _line("set", "made up", compare, gallery, probes, [Take("ann", Path("c1"))])
     assert math.isnan(line.interval[0])
     other = replace(line, interval=(0.25, 0.75), false_accepts=0.0, true_accepts=0.5, named=Named(0.5, 0.25, 0.1))
     shown = table(Protocol("a title", [], {}), [line, other])

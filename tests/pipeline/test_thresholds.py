@@ -74,6 +74,20 @@ def test_strangers_filmed_alike_pass_no_more_often_than_others() -> None:
     assert found.at(0.01, 4) > found.at(0.01, 1)
 
 
+def test_no_rate_is_believed_that_the_strictest_kind_cannot_tell() -> None:
+    generator = np.random.default_rng(5)
+    names = [f"p{number}" for number in range(30) for _ in range(5)]
+    kinds = np.array(["alike", "poor", "poor", "poor", "poor"] * 30)
+    vectors = generator.normal(size=(150, 16))
+    vectors[kinds == "alike"] += 1.0
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    clips = [str(clip) for clip in range(150)]
+    found = Thresholds.fit(vectors @ vectors.T, names, clips, np.random.default_rng(0), kinds=kinds)
+    assert found.rates[-1] == 0.01  # 870 comparisons of those who are alike; the 13,920 of the others tell 0.001
+    assert found.pairs == 870
+    assert found.among(0.01, 2) > found.at(0.01) + 0.01
+
+
 def test_more_templates_and_rarer_strangers_never_ask_for_less() -> None:
     for found in (fitted(spread=2.0), fitted(40, 8), fitted(12, 3)):
         values = [[found.at(rate, held) for rate in found.rates] for held in range(1, 12)]

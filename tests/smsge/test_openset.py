@@ -52,7 +52,7 @@ def test_without_strangers_or_without_enrolled_there_is_no_rate() -> None:
         found = identify(np.array([[0.5]]), probes, ["a"])
         assert all(map(math.isnan, found.rate.values()))
         assert found.enrolled + found.strangers == 1
-    assert math.isnan(leave_people_out(np.array([[0.5]]), ["a"], ["a"]).rate[0.01])
+    assert math.isnan(leave_people_out(lambda _: np.array([[0.5]]), ["a"], ["a"]).rate[0.01])
     with pytest.raises(ValueError, match="2 probes and 1 entries"):
         identify(np.ones((1, 1)), ["a", "b"], ["a"])
 
@@ -60,7 +60,7 @@ def test_without_strangers_or_without_enrolled_there_is_no_rate() -> None:
 def test_leaving_people_out_of_two_by_hand() -> None:
     # Whoever of the two is enrolled is found, for nobody else is there; the other one's probe is the stranger.
     similarity = np.array([[0.9, 0.3], [0.4, 0.6]])
-    found = leave_people_out(similarity, ["a", "b"], ["a", "b"], fars=(0.1, 1))
+    found = leave_people_out(lambda _: similarity, ["a", "b"], ["a", "b"], fars=(0.1, 1))
     assert (found.enrolled, found.strangers) == (20, 20)
     assert found.rate == {0.1: 1.0, 1: 1.0}
     assert 0.4 < found.threshold[0.1] <= 0.6
@@ -72,7 +72,7 @@ def test_leaving_people_out_is_a_loop_over_halves() -> None:
     gallery, probes = rng.choice(list("abcdefg"), 30), rng.choice(list("abcdefgx"), 60)  # x is a stranger always
     gallery[:7] = list("abcdefg")
     similarity = rng.normal(size=(60, 30)) + 1.5 * (probes[:, None] == gallery)
-    found = leave_people_out(similarity, probes, gallery, fars=(0.1,), folds=5, seed=9)
+    found = leave_people_out(lambda _: similarity, probes, gallery, fars=(0.1,), folds=5, seed=9)
     draw = np.random.default_rng(9)
     right, strangers, half = [], [], np.zeros(0, np.str_)
     for fold in range(5):
@@ -89,5 +89,20 @@ def test_leaving_people_out_is_a_loop_over_halves() -> None:
     assert found.rate[0.1] == pytest.approx(np.mean(np.array(right) > limit))
     assert 0.1 < found.rate[0.1] < 0.9
     assert (found.enrolled, found.strangers) == (len(right), len(strangers))
-    assert found == leave_people_out(similarity, probes, gallery, fars=(0.1,), folds=5, seed=9)
-    assert found != leave_people_out(similarity, probes, gallery, fars=(0.1,), folds=5, seed=8)
+    assert found == leave_people_out(lambda _: similarity, probes, gallery, fars=(0.1,), folds=5, seed=9)
+    assert found != leave_people_out(lambda _: similarity, probes, gallery, fars=(0.1,), folds=5, seed=8)
+
+
+def test_what_is_compared_knows_who_is_enrolled() -> None:
+    gallery = ["a", "a", "b", "c"]
+    told: list[tuple[bool, ...]] = []
+
+    def similarity(enrolled: np.ndarray) -> np.ndarray:
+        told.append(tuple(enrolled.tolist()))
+        return np.where(enrolled, np.array([[0.9, 0.8, 0.1, 0.2]]), 1.0)  # who is not enrolled is of no account
+
+    found = leave_people_out(similarity, ["a"], gallery, fars=(1,), folds=10)
+    assert found.rate == {1: 1.0}
+    assert found.threshold[1] <= 0.2
+    assert all(first == second for first, second, *_ in told)
+    assert {sum(fold[1:]) for fold in told} == {1, 2}
