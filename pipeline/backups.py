@@ -64,9 +64,17 @@ def remove_all(path: Path) -> int:
     with _removing(path):
         for file in _files(path):
             _drop(path, file)
-        for what in ("bak", "new"):
-            sweep(part_of(path, what))
+        sweep(part_of(path, "bak"))
     return count
+
+
+def remove_unfinished(path: Path) -> None:
+    """Erase what a killed process left of a file that was to take the place of the gallery at `path`.
+
+    Raises GalleryError where it cannot be erased.
+    """
+    with _removing(path):
+        sweep(part_of(path, "new"))
 
 
 @contextmanager

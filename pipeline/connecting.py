@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import GalleryError
+from pipeline.errors import GalleryError, NoRoomError
 from pipeline.gallery_file import damaged, log_of
 from pipeline.keys import KEY_FILE_VARIABLE, KEY_VARIABLE
 
@@ -144,6 +144,8 @@ def sqlite_errors(path: Path, key: str | None) -> Iterator[None]:
         yield
     except driver.ProgrammingError:
         raise  # a fault of ours, such as use from another thread
+    except MemoryError as error:
+        raise NoRoomError(f"memory does not suffice to write the gallery {path}: nothing was changed") from error
     except (driver.Error, UnicodeDecodeError) as error:
         raise _plain(path, error, encrypted=key is not None) from error
 
@@ -178,7 +180,7 @@ def _plain(path: Path, error: Exception, encrypted: bool) -> GalleryError:
             f"the gallery {path} cannot be written or opened: check its permissions and its directory's"
         )
     if primary == sqlite3.SQLITE_FULL:
-        return GalleryError(f"there is no room left to write the gallery {path}: nothing was changed")
+        return NoRoomError(f"there is no room left to write the gallery {path}: nothing was changed")
     if primary == sqlite3.SQLITE_IOERR:
         return GalleryError(
             f"the gallery {path} cannot be read or written ({name}): nothing was changed; is its disk full or failing?"

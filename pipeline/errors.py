@@ -62,6 +62,10 @@ class GalleryError(UserError):
     """A gallery cannot be opened, read or written."""
 
 
+class NoRoomError(GalleryError):
+    """There is too little room, on the disk or in memory, to write a gallery."""
+
+
 class DamagedError(GalleryError):
     """What is in a gallery's file cannot be what was written there. what: where, in few words."""
 

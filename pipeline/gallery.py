@@ -273,8 +273,8 @@ class Gallery:
         """Delete a person with everything kept of them, down to the bytes in the file, and every backup of the gallery.
 
         Raises UnknownNameError; GalleryError where a backup cannot be removed, and nothing is changed then; and where
-        the person is deleted but another process still reads the file, so that old bytes stay in its log: they go the
-        next time the gallery is opened.
+        the person is deleted but old bytes cannot be erased yet, because another process still reads the file or there
+        is no room to write it anew: they go the next time the gallery is opened.
         """
         with erasing(self._database):
             person = keeping.known_person(self._database, name)
@@ -283,6 +283,7 @@ class Gallery:
             audit.clear_of(self._database, person, person_name(name))
             audit.record(self._database, "forgotten", [person])
             backups.remove_all(self.path)
+            backups.remove_unfinished(self.path)
         return Forgotten(person, count)
 
     def export(self, path: str | Path, progress: Progress = silent) -> None:

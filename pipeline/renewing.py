@@ -55,19 +55,22 @@ def repair(path: Path, progress: Progress = silent) -> Repair:
 def encrypt(path: Path, progress: Progress = silent) -> None:
     """Encrypt a gallery with the key that is set, and remove its backups and its index, which are not encrypted.
 
-    Raises GalleryError, with the gallery as it was, where no key is set, it is encrypted or damaged, or in use.
+    Raises GalleryError, with the gallery as it was, where no key is set, it is encrypted or damaged, or in use, and
+    where a backup or the index cannot be removed.
     """
     key = _key_needed(path)
     if key_for(path, key) is not None:
         raise GalleryError(f"{path} is encrypted already, or no gallery")
-    _renew(path, None, key, _nothing, lambda _, lost: _refuse_loss(path, lost), progress)
-    backups.remove_all(path)
-    index = index_path(path)
-    try:
+
+    def judge(new: Database, lost: list[str]) -> None:
+        _refuse_loss(path, lost)
+        # Before the new file takes the old one's place: once it has, nobody would come back for what is left here.
+        backups.remove_all(path)
+        index = index_path(path)
         for file in (index, *unfinished(index)):
             file.unlink(missing_ok=True)
-    except OSError as error:
-        raise GalleryError(f"encrypted, but {index} is not and cannot be removed: remove that file") from error
+
+    _renew(path, None, key, _nothing, judge, progress)
 
 
 def decrypt(path: Path, progress: Progress = silent) -> None:

@@ -1,6 +1,8 @@
 """A gallery that is encrypted: nothing of it in any byte, and one clear line without its key."""
 
+import os
 import shutil
+from errno import EPERM
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +141,30 @@ def test_a_gallery_is_encrypted_and_decrypted_in_place(tmp_path: Path, monkeypat
     monkeypatch.delenv(KEY_VARIABLE)
     with Gallery.open(path) as gallery:
         assert [gallery.people(), gallery.log(), gallery.show("Ben")] == before
+
+
+def test_where_a_backup_cannot_be_removed_nothing_is_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = filled(tmp_path / "gallery.db")
+    with Gallery.open(path) as gallery:
+        gallery.reindex(FakeEmbedder(1))
+    (backup,) = backups_of(path)
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+
+    def replace(file: Path, target: Path) -> Path:
+        if file == backup:
+            raise PermissionError(EPERM, "operation not permitted", str(file))
+        os.replace(file, target)
+        return target
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        with pytest.raises(GalleryError, match="nothing was changed"):
+            encrypt(path)
+    assert path.read_bytes().startswith(b"SQLite format 3")
+    assert sorted(tmp_path.iterdir()) == [path, backup]
+    encrypt(path)
+    assert list(tmp_path.iterdir()) == [path]
+    assert not path.read_bytes().startswith(b"SQLite format 3")
 
 
 def test_a_damaged_gallery_is_not_encrypted_with_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from test_database import start
 
 from pipeline.backups import backups_of
 from pipeline.checking import check
+from pipeline.connecting import sqlite_errors
+from pipeline.database import Database
 from pipeline.errors import GalleryError
 from pipeline.gallery import Gallery
 from pipeline.renewing import repair
@@ -94,3 +96,41 @@ def test_a_full_file_system(small: Path) -> None:
     with Gallery.open(path) as gallery:
         gallery.forget("person 2")
         assert gallery.check() == []
+
+
+def test_forgetting_where_there_is_no_room_to_write_the_file_anew(small: Path) -> None:
+    path = small / "gallery.db"
+    with open_gallery(path) as gallery:
+        fill(gallery, range(60))
+    filler = small / "filler"
+    room = os.statvfs(small)
+    filler.write_bytes(bytes((room.f_bavail - 80) * room.f_frsize))
+    with open_gallery(path) as gallery, pytest.raises(GalleryError, match=r"^done, but there is no room, on the disk"):
+        gallery.forget("person 7")
+    with Gallery.open(path) as gallery:  # it can be used all the same
+        assert len(gallery.people()) == 59
+        assert list(gallery._database.rows("SELECT erasing FROM gallery")) == [(1,)]
+    filler.unlink()
+    with Gallery.open(path) as gallery:
+        assert list(gallery._database.rows("SELECT erasing FROM gallery")) == [(0,)]
+    embedding = template(7).embedding.tobytes()
+    assert not any(embedding in file.read_bytes() for file in small.glob("gallery.db*"))
+
+
+def test_forgetting_where_memory_does_not_suffice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "gallery.db"
+    with open_gallery(path) as gallery:
+        fill(gallery, range(3))
+
+        def compact(database: Database, patience: float) -> bool:
+            with sqlite_errors(path, None):
+                raise MemoryError
+
+        monkeypatch.setattr(Database, "compact", compact)
+        with pytest.raises(GalleryError, match=r"^done, but there is no room, on the disk or in memory"):
+            gallery.forget("person 1")
+    with Gallery.open(path) as gallery:
+        assert len(gallery.people()) == 2
+    monkeypatch.undo()
+    with Gallery.open(path):
+        assert template(1).embedding.tobytes() not in path.read_bytes()
