@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipeline.database import Database
 from pipeline.migrating import upgrade
-from pipeline.names import clip_label
+from pipeline.names import clip_label, tells
 from pipeline.records import LogEntry
 from pipeline.rows import now
 
@@ -43,12 +43,18 @@ def entries(database: Database, last: int | None = None) -> list[LogEntry]:
     return [LogEntry(*row) for row in database.rows(sql, (-1 if last is None else last,))][::-1]
 
 
-def clear_of(database: Database, person: int, name: str) -> None:
-    """Take from the log what would still tell of somebody who is forgotten: the files of their entries, and of any
-    other whose file has their name in it."""
+def clear_of(database: Database, person: int) -> None:
+    """Take from the log the files of the entries of somebody who is forgotten."""
     if database.format() >= _SINCE:
-        sql = "UPDATE audit SET file = NULL WHERE person = ? OR instr(lower(file), lower(?)) > 0"
-        database.change(sql, (person, name))
+        database.change("UPDATE audit SET file = NULL WHERE person = ?", (person,))
+
+
+def unname(database: Database, name: str) -> None:
+    """Take from the log the files whose names tell a person's name that is not to be kept."""
+    if database.format() >= _SINCE:
+        files = database.rows("SELECT id, file FROM audit WHERE file IS NOT NULL")
+        for entry in [entry for entry, file in files if tells(file, name)]:
+            database.change("UPDATE audit SET file = NULL WHERE id = ?", (entry,))
 
 
 def pass_on(database: Database, person: int, other: int) -> None:

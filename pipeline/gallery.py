@@ -18,7 +18,7 @@ from pipeline.errors import GalleryError
 from pipeline.gallery_file import log_of
 from pipeline.index_file import index_path
 from pipeline.indexing import purge_index
-from pipeline.names import person_name
+from pipeline.names import person_name, tells
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
     Added,
@@ -240,7 +240,10 @@ class Gallery:
         return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
-        """Give a person another name. Raises UnknownNameError, GalleryError where the new name is another person's."""
+        """Give a person another name; no file's name tells the old one from then on, unless the new one does too.
+
+        Raises UnknownNameError, GalleryError where the new name is another person's.
+        """
         wanted = person_name(new)
         with erasing(self._database):
             person = keeping.known_person(self._database, name)
@@ -252,10 +255,11 @@ class Gallery:
                     " if they are one person, use `reid gallery merge`"
                 )
             self._database.change("UPDATE people SET name = ? WHERE id = ?", (wanted, person))
+            self._unname(name, wanted)
             audit.record(self._database, "renamed", [person])
 
     def merge(self, name: str, into: str) -> int:
-        """Make two people one: `name` is gone, `into` has the templates of both; how many moved.
+        """Make two people one: `name` is gone as `rename` does it, `into` has the templates of both; how many moved.
 
         Raises UnknownNameError, GalleryError where they are the same.
         """
@@ -265,6 +269,7 @@ class Gallery:
                 raise GalleryError(f"“{person_name(name)}” cannot be merged with itself: give two names")
             moved = self._database.change("UPDATE templates SET person = ? WHERE person = ?", (other, person))
             keeping.drop_unused(self._database)
+            self._unname(name, into)
             audit.pass_on(self._database, person, other)
             audit.record(self._database, "merged", [other])
         return moved
@@ -280,7 +285,8 @@ class Gallery:
             person = keeping.known_person(self._database, name)
             count = self._database.change("DELETE FROM templates WHERE person = ?", (person,))
             keeping.drop_unused(self._database)
-            audit.clear_of(self._database, person, person_name(name))
+            self._unname(name)
+            audit.clear_of(self._database, person)
             audit.record(self._database, "forgotten", [person])
             backups.remove_all(self.path)
             backups.remove_unfinished(self.path)
@@ -335,6 +341,12 @@ class Gallery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _unname(self, name: str, instead: str = "") -> None:
+        """Keep no file's name that tells a name which is gone, unless what the person is called `instead` tells it."""
+        if not tells(instead, name):
+            keeping.unname(self._database, name)
+            audit.unname(self._database, name)
 
     def _own_encoder(self) -> EncoderId:
         if self._encoder is None:

@@ -13,7 +13,7 @@ from pipeline.diversity import diverse
 from pipeline.errors import UnknownNameError, WrongEncoderError
 from pipeline.gallery_file import damaged
 from pipeline.migrating import upgrade
-from pipeline.names import person_name
+from pipeline.names import UNNAMED, person_name, tells
 from pipeline.records import EncoderId, PersonSummary, TemplateInfo
 from pipeline.rows import VECTORS
 from pipeline.schema import TELLS_SKELETONS, UNTOLD
@@ -157,6 +157,12 @@ def drop_unused(database: Database) -> None:
     """Delete the clips and people that no template is left of."""
     database.change("DELETE FROM clips WHERE id NOT IN (SELECT clip FROM templates)")
     database.change("DELETE FROM people WHERE id NOT IN (SELECT person FROM templates)")
+
+
+def unname(database: Database, name: str) -> None:
+    """Take the names of their files from the clips where these tell a person's name that is not to be kept."""
+    for clip in [clip for clip, file in database.rows("SELECT id, file FROM clips") if tells(file, name)]:
+        database.change("UPDATE clips SET file = ? WHERE id = ?", (UNNAMED, clip))
 
 
 def names_of_clip(database: Database, content: str) -> list[str]:

@@ -95,6 +95,24 @@ def test_an_export_has_no_log_in_any_byte(path: Path, tmp_path: Path) -> None:
         assert exported.log() == []
 
 
+def test_forgetting_takes_the_files_that_tell_the_name_and_no_others(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        for number, name in enumerate(("\u00c9mile", "Zo\u00e9", "4", "Ben"), start=1):
+            gallery.add(name, [template(number)], source(number))
+        for file in ("\u00e9mile-corridor.mp4", "Zoe\u0301.mp4", "4 and Ben.mp4", "zoetrope.mp4", "Ben.mp4"):
+            gallery.record("searched", ["Ben"], file)
+        for name in ("\u00c9mile", "Zo\u00e9", "4"):
+            gallery.forget(name)
+        assert told(gallery) == [
+            *[("enrolled", None, None)] * 3,
+            ("enrolled", "Ben", "clip4.mp4"),
+            *[("searched", "Ben", None)] * 3,
+            ("searched", "Ben", "zoetrope.mp4"),
+            ("searched", "Ben", "Ben.mp4"),
+            *[("forgotten", None, None)] * 3,
+        ]
+
+
 def test_its_entries_make_nobody_read_the_gallery_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise AssertionError("it was read again")

@@ -437,6 +437,20 @@ def test_forgetting_leaves_no_byte(path: Path) -> None:
     assert gallery_is_sound(path)
 
 
+def test_forgetting_takes_the_name_from_the_files_of_others(path: Path) -> None:
+    with open_gallery(path) as gallery:
+        both = [("Jane Doe", [template(1)], source(1, 1, "Jane Doe and Ben.mp4"))]
+        both.append(("Ben", [template(2)], source(1, 2, "Jane Doe and Ben.mp4")))
+        gallery.add_clip(both)
+        gallery.add("Ben", [template(3)], source(2, clip="ben and JANE_DOE.mp4"))
+        gallery.add("Ben", [template(4)], source(3, clip="ben and janet.mp4"))
+        gallery.forget("Jane Doe")
+        assert [each.clip for each in gallery.show("Ben").templates] == ["unnamed", "unnamed", "ben and janet.mp4"]
+        assert b"jane doe" not in _bytes(path.parent).lower().replace(b"_", b" ")
+        assert gallery.holds(source(1).content) == ["Ben"]
+        assert gallery.check() == []
+
+
 def gallery_is_sound(path: Path) -> bool:
     with Gallery.open(path) as gallery:
         return gallery.check() == []
@@ -463,6 +477,25 @@ def test_renaming_leaves_no_byte_of_the_old_name(path: Path) -> None:
         gallery.add("Annabella", [template(1)], source(1))
         gallery.rename("Annabella", "person 1")
         assert b"Annabella" not in _bytes(path.parent)
+
+
+def test_renaming_and_merging_take_the_old_name_from_files(path: Path) -> None:
+    def files(name: str) -> list[str]:
+        return [each.clip for each in gallery.show(name).templates]
+
+    with open_gallery(path) as gallery:
+        gallery.add("anna_smith", [template(1)], source(1, clip="anna_smith.mp4"))
+        gallery.rename("anna_smith", "Anna Smith")  # whose name the file tells as well
+        assert files("Anna Smith") == ["anna_smith.mp4"]
+        gallery.rename("Anna Smith", "P7")
+        gallery.add("hall", [template(2)], source(2, clip="hall.mp4"))
+        gallery.add("P7", [template(3)], source(3, clip="P7, again.mp4"))
+        assert gallery.merge("hall", into="P7") == 1
+        assert files("P7") == ["unnamed", "unnamed", "P7, again.mp4"]
+        assert [entry.file for entry in gallery.log() if entry.event == "enrolled"] == [None, None, "P7, again.mp4"]
+        held = _bytes(path.parent).lower()
+        assert b"anna" not in held
+        assert b"hall" not in held
 
 
 def test_probes_of_another_shape_are_refused(path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import GalleryError
-from pipeline.names import clip_label, person_name, reason_of
+from pipeline.names import clip_label, person_name, reason_of, tells
 
 
 def test_equal_names_are_stored_equal() -> None:
@@ -42,3 +42,44 @@ def test_a_reason_is_one_line_that_no_terminal_obeys() -> None:
     assert reason_of(ValueError("no\n such\x1b[31m thing")) == "no such?[31m thing"
     assert reason_of(ValueError("x" * 500)) == "x" * 120
     assert reason_of(EOFError()) == "EOFError"
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("Jane Doe and Ben.mp4", "Jane Doe"),
+        ("ben+JANE_doe.mp4", "Jane Doe"),
+        ("jane-doe.mp4", "Jane Doe"),
+        ("2024-05-01.jane.doe.mp4", "Jane Doe"),
+        ("JaneDoe.mp4", "Jane Doe"),
+        ("anna smith.mp4", "anna_smith"),
+        ("\u00e9mile-corridor.mp4", "\u00c9mile"),
+        ("Zoe\u0301.mp4", "Zo\u00e9"),
+        ("GROSS.mp4", "Gro\u00df"),
+        ("O'Brien (hall).mp4", "O'Brien (hall)"),
+        ("rtsp://10.0.0.5/anna", "Anna"),
+        ("王小明走路.mp4", "王小明"),
+        ("📷🐱.mp4", "🐱"),
+        ("room 4.mp4", "4"),
+    ],
+)
+def test_a_file_tells_a_name_however_it_is_written(file: str, name: str) -> None:
+    assert tells(file, name)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("walk.mp4", "4"),
+        ("walk44.mp4", "4"),
+        ("Annabella.mp4", "Anna"),
+        ("Joanna.mp4", "Anna"),
+        ("Jane.mp4", "Jane Doe"),
+        ("Jane and Doe.mp4", "Jane Doe"),
+        ("Zoe\u0301.mp4", "Zoe"),
+        ("anna-hall_2.mp4", "-"),
+        ("clip1.mp4", "(.*)"),
+    ],
+)
+def test_a_part_of_another_word_tells_no_name(file: str, name: str) -> None:
+    assert not tells(file, name)
