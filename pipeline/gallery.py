@@ -4,7 +4,8 @@ Every change is one transaction: a process that is killed leaves all of it or no
 thread and the process that opened it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -94,19 +95,28 @@ class Gallery:
         return cls(database, encoder, make_index)
 
     @classmethod
-    def open_for_import(cls, path: str | Path, exported: str | Path, log: bool = True) -> "Gallery":
-        """Open the gallery at `path` for an import; where there is none, make one of the export's encoder."""
+    @contextmanager
+    def open_for_import(cls, path: str | Path, exported: str | Path, log: bool = True) -> Iterator["Gallery"]:
+        """The gallery at `path`, open for an import; where there is none, one of the export's encoder is made, and
+        removed again where the import fails."""
         if Path(path).exists():
-            return cls.open(path, create=False, log=log)
+            with cls.open(path, create=False, log=log) as gallery:
+                yield gallery
+            return
         theirs = exchange.encoder_of_export(Path(exported))
-        return cls.open(
+        with cls.open(
             path,
             fingerprint=theirs.fingerprint,
             encoder_name=theirs.name,
             dim=theirs.dim,
             skeletons=theirs.skeletons,
             log=log,
-        )
+        ) as gallery:
+            try:
+                yield gallery
+            except BaseException:
+                gallery._remove_empty()
+                raise
 
     @property
     def path(self) -> Path:
@@ -341,6 +351,12 @@ class Gallery:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _remove_empty(self) -> None:
+        """Remove the file where nobody is enrolled and no other process has it open."""
+        with suppress(GalleryError, OSError), self._database.alone():
+            if self.empty:
+                self.path.unlink()
 
     def _unname(self, name: str, instead: str = "") -> None:
         """Keep no file's name that tells a name which is gone, unless what the person is called `instead` tells it."""

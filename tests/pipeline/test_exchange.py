@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,36 @@ def test_a_hostile_export_is_refused_whole(edit: str, mine: Path, exported: Path
             gallery.import_(exported)
         assert str(caught.value).isprintable()
     assert _all(mine) == before
+
+
+def test_a_gallery_made_for_an_import_that_fails_is_removed_again(tmp_path: Path, exported: Path) -> None:
+    with sqlite3.connect(exported) as connection:
+        connection.execute("UPDATE templates SET quality = 7 WHERE id = 4")
+    with (
+        pytest.raises(GalleryError, match="nothing was imported"),
+        Gallery.open_for_import(tmp_path / "new.db", exported) as gallery,
+    ):
+        gallery.import_(exported)
+    assert [file.name for file in tmp_path.iterdir()] == ["export.reid"]
+
+
+def test_a_gallery_made_for_an_import_that_fails_stays_where_another_process_uses_it(
+    tmp_path: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.connecting.PATIENCE", 0.05)
+    with ExitStack() as stack:
+        others: list[Gallery] = []
+
+        def interrupted() -> None:
+            with Gallery.open_for_import(tmp_path / "new.db", exported):
+                others.append(stack.enter_context(open_gallery(tmp_path / "new.db")))
+                raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            interrupted()
+        others[0].add("Ben", [template(2)], source(2))
+    with open_gallery(tmp_path / "new.db") as gallery:
+        assert [person.name for person in gallery.people()] == ["Ben"]
 
 
 def test_values_of_the_wrong_type_are_refused(mine: Path, exported: Path) -> None:

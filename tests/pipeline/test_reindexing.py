@@ -147,8 +147,11 @@ def test_arrays_that_do_not_say_hold_skeletons_of_before(tmp_path: Path) -> None
     for bad in (7, "a\x1b[2J", "x" * 1000):
         told["skeletons"] = bad
         np.savez(tmp_path / "bad.npz", **(arrays | {"meta": np.array(json.dumps(told))}))
-        with pytest.raises(GalleryError, match="not a sound export"):
-            Gallery.open_for_import(tmp_path / "bad.db", tmp_path / "bad.npz")
+        with (
+            pytest.raises(GalleryError, match="not a sound export"),
+            Gallery.open_for_import(tmp_path / "bad.db", tmp_path / "bad.npz"),
+        ):
+            pass
 
 
 def test_where_it_is_lost_the_gallery_goes_on_with_its_encoder_and_with_no_other(tmp_path: Path) -> None:
