@@ -6,6 +6,7 @@ ends in .npz, arrays for other programs (`pipeline.gallery_arrays`). A file that
 """
 
 import os
+import re
 import shlex
 import zipfile
 import zlib
@@ -53,6 +54,7 @@ def export(database: Database, path: Path, progress: Progress = silent) -> None:
         )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        _sweep(path)
         if path.exists():
             raise FileExistsError
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -65,11 +67,30 @@ def export(database: Database, path: Path, progress: Progress = silent) -> None:
                     audit.leave_out(copy)
             _move_without_replacing(part, path)
         finally:
-            part.unlink(missing_ok=True)
+            _sweep(path)
     except FileExistsError:
         raise GalleryError(f"{path} is there already: export to another file, or remove it first") from None
     except OSError as error:
         raise GalleryError(f"cannot export to {path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _sweep(path: Path) -> None:
+    """Remove what this process, or one that is no more, was writing in order to export to `path`."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.part(-\w+)?")
+    for file in path.parent.iterdir():
+        found = ours.fullmatch(file.name)
+        if found and (int(found[1]) == os.getpid() or not _runs(int(found[1]))):
+            file.unlink(missing_ok=True)  # without zeros: it may be a whole export by its other name
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def _move_without_replacing(part: Path, path: Path) -> None:

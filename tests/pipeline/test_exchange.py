@@ -1,5 +1,6 @@
 """Galleries handed on: what comes back is what went, and what was made to do harm does none."""
 
+import os
 import shutil
 import sqlite3
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gallery_people import DIM, FakeEmbedder, open_gallery, source, template
+from test_database import start
 
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery import Gallery
@@ -67,6 +69,37 @@ def test_an_export_never_replaces_a_file(exported: Path, theirs: Path) -> None:
         with pytest.raises(GalleryError, match="cannot export to"):
             gallery.export(exported.parent / "no" / "such" / "folder.reid")
     assert exported.read_bytes() == before
+
+
+KILLED = """
+import os, signal, sys
+from gallery_people import *
+import pipeline.exchange
+
+pipeline.exchange.audit.leave_out = lambda copy: os.kill(os.getpid(), signal.SIGKILL)
+print(os.getpid(), flush=True)
+with open_gallery(sys.argv[1]) as gallery:
+    gallery.export(sys.argv[2])
+"""
+
+
+def test_an_export_removes_what_a_killed_one_left(theirs: Path, tmp_path: Path) -> None:
+    killed, _ = start(KILLED, theirs, tmp_path / "out.reid").communicate()
+    left = tmp_path / f".out.reid.{int(killed)}.part"
+    assert left.exists()
+    shutil.copy(left, f"{left}-journal")
+    (tmp_path / "whole.reid").hardlink_to(left)  # as one that was killed when it had just put the export there
+    before = left.read_bytes()
+    working = tmp_path / f".out.reid.{os.getppid()}.part"
+    others = [tmp_path / f".out.reid.{'9' * 30}.part.part", tmp_path / ".out2.reid.1.part", working]
+    for file in others:
+        file.touch()
+    with open_gallery(theirs) as gallery:
+        gallery.export(tmp_path / "out.reid")
+    assert not list(tmp_path.glob(f"{left.name}*"))
+    assert all(file.exists() for file in others)
+    assert (tmp_path / "whole.reid").read_bytes() == before
+    assert _all(tmp_path / "out.reid") == _all(theirs)
 
 
 def test_an_export_holds_nothing_of_the_forgotten(tmp_path: Path) -> None:
