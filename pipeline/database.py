@@ -65,7 +65,8 @@ class Database:
         """
         while True:
             with file_errors(path):
-                if create is not None and not path.exists():
+                missing = create is not None and not path.exists()
+                if missing:
                     make_private(path)
                 refuse_no_database(path, empty_allowed=create is not None)
                 found = path.stat()
@@ -74,6 +75,8 @@ class Database:
                     raise GalleryError(
                         f"cannot make a gallery at {path}: it is not writable; name another with --gallery"
                     )
+                if found.st_size == 0 and not missing:
+                    path.chmod(0o600)  # whoever made it may have let others read it
                 key = _own_key(path)
             try:
                 database = cls._opened(path, create, logs, writable, key)

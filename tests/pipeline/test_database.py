@@ -261,6 +261,16 @@ def test_the_file_is_private_whatever_the_umask(tmp_path: Path) -> None:
     assert modes == {0o600}
 
 
+def test_an_empty_file_becomes_private(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    path.touch()
+    path.chmod(0o644)
+    with open_gallery(path) as gallery:
+        gallery.add("Anna", [template(1)], source(1))
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {0o600}
+
+
 def test_odd_file_names_are_only_names(tmp_path: Path) -> None:
     for name in ("a?mode=memory.db", "b#c%41.db", "file:d.db", "é \udcff.db"):
         with open_gallery(tmp_path / name) as gallery:
