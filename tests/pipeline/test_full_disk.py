@@ -47,6 +47,29 @@ def test_writes_that_fail_lose_nothing_that_was_reported(tmp_path: Path, kib: in
         gallery.add("late", [template(7777)], source(7777))
 
 
+LIMITED_EXPORT = """
+import resource, sys
+from gallery_people import *
+from pipeline.errors import GalleryError
+with open_gallery(sys.argv[1]) as gallery:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20 << 10,) * 2)
+    try:
+        gallery.export(sys.argv[2])
+    except GalleryError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("name", ["out.reid", "out.npz"])
+def test_an_export_that_finds_no_room_names_its_own_file(tmp_path: Path, name: str) -> None:
+    path, out = tmp_path / "gallery.db", tmp_path / name
+    with open_gallery(path) as gallery:
+        fill(gallery, range(20))
+    said, _ = start(LIMITED_EXPORT, path, out).communicate()
+    assert said.startswith(f"cannot export to {out}: ")
+    assert [file.name for file in tmp_path.iterdir()] == ["gallery.db"]
+
+
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MiB; only where the tests may mount one."""
@@ -90,6 +113,11 @@ def test_a_full_file_system(small: Path) -> None:
     with pytest.raises(GalleryError, match=r"no room left|disk full|no space left"):
         repair(path)
     assert len(check(path).problems) == 1
+    with (
+        Gallery.open(path) as gallery,
+        pytest.raises(GalleryError, match=r"cannot export to .*out\.reid: there is no room"),
+    ):
+        gallery.export(small / "out.reid")
     assert {file.name for file in small.iterdir()} <= {"filler", "gallery.db", "gallery.db-wal", "gallery.db-shm"}
     filler.unlink()
     assert repair(path).templates == len(people) - 1
