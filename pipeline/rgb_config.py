@@ -55,7 +55,7 @@ class RgbConfig:
     recipe: always "rgb". out: the folder for everything. kgbd: its folder or .npz; None goes without recorded walks.
     drawn: how many people at random. walked: people of KGBD, as in "1-132". shots: see `Shots`.
     validation, calibration: how many of the drawn people, from the last, are kept from training: the first of them for
-    the validation loss, the others for discriminants and thresholds. imagined: see `Imagined`. seed: of the population;
+    the validation loss, the others for weights and thresholds. imagined: see `Imagined`. seed: of the population;
     recorded_seed: of what no sensor measured of the recorded people.
     workers: processes that film. stride: frames from one clip of a walk to the next. encoder; reconstruction,
     learning: of the first objective; prototypes, telling_apart: of the second. device, threads: as in `TrainConfig`.

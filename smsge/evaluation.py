@@ -141,7 +141,10 @@ def evaluate(
     taught = others.identities if others is not None else identities[learnt_from]
     if 1 < len(set(taught)) < len(taught):
         fusion, posture = fusion or Fusion(), kept[POSTURE]
-        standard = fit_standard(posture.learnt, taught.tolist(), fusion.shrinkage, fusion.rank)
+        try:
+            standard = fit_standard(posture.learnt, taught.tolist(), fusion.shrinkage, fusion.rank)
+        except ValueError as error:
+            raise DatasetError(f"{split.name}: {error}") from error
         turned = standard(posture.seen)
         rows.append(row(Way(DISCRIMINANTS, "cosine", standardised=False), turned))
         if HEAD in kept:

@@ -66,7 +66,7 @@ def fit_standard(
     person, so that doubtful directions count less instead of being cut.
 
     vectors: (N, D). views: (N, K), from where each track was seen, as numbers that vectors can depend on linearly.
-    Raises ValueError where nobody has two tracks or there are not two people.
+    Raises ValueError where nobody has two tracks that differ or there are not two people.
     """
     mean, scale = vectors.mean(axis=0), np.maximum(vectors.std(axis=0), 1e-6)
     z = np.clip((vectors - mean) / scale, -CLIP, CLIP)
@@ -80,6 +80,10 @@ def fit_standard(
     centres = np.stack([rows.mean(axis=0) for rows in people])
     residuals = np.concatenate([rows - centre for rows, centre in zip(people, centres, strict=True)])
     within = residuals.T @ residuals / freedom
+    if not np.trace(within) > 0:
+        raise ValueError(
+            "the tracks of each person are the same to the last number: what tells people apart is unknown"
+        )
     target = np.trace(within) / len(within) * np.eye(len(within))
     ratios, axes = eigh(np.cov(centres.T), (1 - shrinkage) * within + shrinkage * target)
     ratios, axes = np.maximum(ratios[::-1][:rank], 0.0), axes[:, ::-1][:, :rank]

@@ -66,6 +66,8 @@ def test_numbers_that_never_vary_do_no_harm():
 def test_people_with_one_track_each_tell_nothing_of_what_varies():
     with pytest.raises(ValueError, match="nobody has two tracks"):
         fit_standard(np.eye(3), ["a", "b", "c"], 0.5, 3)
+    with pytest.raises(ValueError, match="the same to the last number"):
+        fit_standard(np.eye(3)[[0, 0, 1, 1]], ["a", "a", "b", "b"], 0.5, 3)
 
 
 def test_tensors_come_back_as_they_were_and_misfits_are_refused():
