@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ FATAL = (CheckpointError, ConfigError, PoseModelError)
 @dataclass(frozen=True)
 class BatchResult:
     """What a run came to. clips: below the folder. done: rows written now. resumed: rows of an earlier run.
+    outdated: rows of an earlier run whose clip or gallery has changed since, and whose clips were done again.
     already: of those done, enrolled before under the same name. failures: (clip, why). seconds: of this run."""
 
     mode: str
@@ -59,6 +60,7 @@ class BatchResult:
     clips: int
     done: int
     resumed: int
+    outdated: int
     already: int
     failures: tuple[tuple[str, str], ...]
     seconds: float
@@ -72,7 +74,7 @@ class BatchResult:
     def table(self) -> Table:
         """The counts, then a row for every clip that failed, for a terminal."""
         table = Table(self.mode, printable(str(self.folder)))
-        for what in ("clips", "done", "resumed", "already"):
+        for what in ("clips", "done", "resumed", "outdated", "already"):
             table.add_row(what, str(getattr(self, what)))
         table.add_row("failed", str(len(self.failures)), end_section=True)
         for clip, error in self.failures:
@@ -110,7 +112,8 @@ def batch(
 
     One row a clip (docs/json.md). A clip that fails has a row that says so, and the run goes on. A clip fails too whose
     worker dies or makes no progress for `settings.batch.patience`, and does so again at the second try. Run again,
-    clips that are done and unchanged are skipped and failed ones tried again. Enrolled people are named as in `enroll`;
+    clips that are done are skipped and failed ones tried again; so are those that have changed, that were searched for
+    in another state of the gallery, or that it no longer holds. Enrolled people are named as in `enroll`;
     who-is-who pictures go to `out`/pictures. workers: processes; default one for every two cores. engine: where they
     run, by default here (`pool.run_tasks`); a `ray_engine.RayEngine` has them on a cluster. make_read: called once in
     every worker for the function that reads a clip there (a module's function; in tests, or for another decoder), as
@@ -136,7 +139,7 @@ def batch(
     with Ledger(out) as ledger:
         run = _Run(folder, out, mode, gallery, settings, embedder)
         _check_same_run(out / SUMMARY, run.identity())
-        ledger.resume(run.keeps)
+        outdated = sum(row.get("status") != "failed" for row in ledger.resume(run.keeps))
         paths = {clip.relative_to(folder).as_posix(): clip for clip in clips}
         resumed = sum(name in ledger.rows for name in paths)
         save_json(out / SUMMARY, {**run.identity(), "finished": False, "clips": len(clips)})
@@ -160,8 +163,8 @@ def batch(
                 progress(mode, resumed + len(rows), len(clips))
         failures = tuple((row["clip"], row["error"]) for row in rows if row["status"] == "failed")
         result = BatchResult(
-            mode, str(folder), str(out), str(gallery.path), embedder.name,
-            clips=len(clips), done=len(rows) - len(failures), resumed=resumed,
+            mode, str(folder), str(out), str(gallery.path.resolve()), embedder.name,
+            clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
             already=sum(row["status"] == "already" for row in rows), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
         )  # fmt: skip
@@ -200,17 +203,35 @@ class _Run:
         del settings["batch"], settings["encoder"]["device"], settings["encoder"]["batch"], settings["gallery"]["log"]
         return {
             "mode": self.mode,
-            "gallery": str(self.gallery.path),
+            "gallery": str(self.gallery.path.resolve()),
             "fingerprint": self.embedder.fingerprint,
             "settings": settings,
         }
 
     def keeps(self, row: dict[str, Any]) -> bool:
-        """Whether a row of an earlier run stands: its clip was done, and is still the same or gone."""
+        """Whether a row of an earlier run stands: its clip was done, and is gone, or it and what the gallery has to say
+        of it are still the same."""
         if row.get("status") == "failed":
             return False
         path = self.folder / row["clip"]
-        return not path.exists() or self._content(path) == row.get("content")
+        return not path.exists() or (self._is_of_gallery(row) and self._content(path) == row.get("content"))
+
+    def _is_of_gallery(self, row: dict[str, Any]) -> bool:
+        """Whether a row is an answer from the gallery as it is now, or its clip was enrolled there."""
+        if self.mode == "search":
+            return bool(row.get("state") == self.gallery.state)
+        return bool(self.gallery.holds(row.get("content", ""))) or self._was_let_go(row)
+
+    def _was_let_go(self, row: dict[str, Any]) -> bool:
+        """Whether a clip is not in the gallery only because its people have as many templates as are kept."""
+        names = [person["name"] for person in row.get("people", ())]
+        most = self.settings.gallery.max_templates
+        return bool(names) and all(self._templates.get(name, 0) >= most for name in names)
+
+    @cached_property
+    def _templates(self) -> dict[str, int]:
+        """How many everybody has as the run begins."""
+        return {person.name: person.templates for person in self.gallery.people()}
 
     def row_without_reading(self, name: str, clip: Path) -> dict[str, Any] | None:
         """The row of a clip that the gallery holds already, so that nobody need read it; None for any other."""
@@ -249,7 +270,8 @@ class _Run:
                     " the file that encoder.weights names must be the same for every worker"
                 )
         if self.mode == "search":
-            return search_reading(reading, self.gallery, self.embedder, self.settings).json()
+            state = self.gallery.state  # before the answer: what changes meanwhile has the clip searched again
+            return {**search_reading(reading, self.gallery, self.embedder, self.settings).json(), "state": state}
         who = placed(self.folder, clip)
         pictures = self.out / "pictures" / clip.relative_to(self.folder).parent
         return enroll_reading(
@@ -269,7 +291,8 @@ class _Run:
     ) -> dict[str, Any]:  # fmt: skip
         told = {"clip": name, "content": content, "status": status, "seconds": round(seconds, 3), "error": error}
         if document is None and self.mode == "search":
-            document = search_failed(name, self.gallery, self.embedder, self.settings, error).json()
+            failed = search_failed(name, self.gallery, self.embedder, self.settings, error)
+            document = {**failed.json(), "state": self.gallery.state}
         document = document or ClipEnrolment(name, error=error).json()
         return {**told, **{key: value for key, value in document.items() if key not in told}}
 
@@ -286,6 +309,8 @@ def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
     told = read_json(path)
     if not isinstance(told, dict):
         return
+    if "gallery" in told:
+        told["gallery"] = str(Path(str(told["gallery"])).resolve())  # earlier versions wrote it as it was given
     for key, value in identity.items():
         if told.get(key) != value:
             raise UserError(

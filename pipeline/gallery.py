@@ -134,6 +134,11 @@ class Gallery:
         return keeping.encoder_of(self._database)[0]
 
     @property
+    def state(self) -> str:
+        """Changes whenever anything in it does but its audit log: what a search finds depends on nothing else in it."""
+        return "".join(str(number) for (number,) in self._database.state())
+
+    @property
     def thresholds(self) -> Thresholds | None:
         """Its own, of the people it is used on; None where it was never calibrated, and the encoder's hold."""
         with self._database.snapshot():

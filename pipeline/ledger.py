@@ -49,17 +49,23 @@ class Ledger:
             self._file.close()
         self._lock.close()  # and with it goes the lock
 
-    def resume(self, keep: Callable[[dict[str, Any]], bool]) -> None:
-        """Take up what an earlier run left: rows that `keep` turns down, and torn lines, are dropped."""
+    def resume(self, keep: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Take up what an earlier run left: rows that `keep` turns down, and torn lines, are dropped; those rows."""
         path = self.folder / ROWS
         try:
             text = path.read_text("utf-8", errors="replace") if path.exists() else ""
             rows = [row for line in text.split("\n") if (row := _row(line)) is not None]
-            self.rows = {row["clip"]: row for row in rows if keep(row)}
+            dropped: list[dict[str, Any]] = []
+            for row in rows:
+                if keep(row):
+                    self.rows[row["clip"]] = row
+                else:
+                    dropped.append(row)
             tidy = "".join(_line(row) for row in self.rows.values())
             if tidy != text:
                 save_text(path, tidy)
             self._file = path.open("a", encoding="utf-8")
+            return dropped
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}; choose another --out") from error
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from pipeline.batch import BatchResult, batch
 from pipeline.crew import Done
 from pipeline.enroll import enroll
 from pipeline.errors import CheckpointError, ConfigError, GalleryError, PoseModelError, UserError, VideoError
+from pipeline.gallery import Gallery
 from pipeline.ledger import Ledger
-from pipeline.settings import BatchSettings, SearchSettings, Settings
+from pipeline.settings import BatchSettings, GallerySettings, SearchSettings, Settings
 from pipeline.thresholds import Thresholds
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def test_search_resume_and_retry(clips: Path, monkeypatch: pytest.MonkeyPatch) -
     table = rows(out)
     assert sorted(table) == ["a.npz", "bug.npz", "deep/er/b.npz", "dies.npz", "slow.npz"]
     assert len((out / "results.jsonl").read_text().splitlines()) == 5
-    keys = ["clip", "content", "status", "seconds", "error", "encoder", "threshold", "tracks"]
+    keys = ["clip", "content", "status", "seconds", "error", "encoder", "threshold", "tracks", "state"]
     assert {tuple(row) for row in table.values()} == {tuple(keys)}
     assert (table["a.npz"]["status"], table["a.npz"]["error"], table["a.npz"]["seconds"]) == ("ok", None, 0.25)
     assert table["a.npz"]["tracks"][0]["name"] == "nan"
@@ -97,7 +98,7 @@ def test_search_resume_and_retry(clips: Path, monkeypatch: pytest.MonkeyPatch) -
         (clips / f"{name}.npz").unlink()
     clip(clips / "a.npz", (NARROW, 0, 3), content="another a")
     result = run(clips, out)
-    assert (result.clips, result.done, result.resumed, result.exit_code) == (3, 2, 1, 0)
+    assert (result.clips, result.done, result.resumed, result.outdated, result.exit_code) == (3, 2, 1, 1, 0)
     assert sorted(rows(out)) == ["a.npz", "deep/er/b.npz", "lives.npz"]
     assert run(clips, out).resumed == 3
 
@@ -165,6 +166,84 @@ def test_enrolment_names_by_place_and_knows_what_it_has(tmp_path: Path) -> None:
     }
     assert (result.already, result.exit_code) == (3, 1)
     assert "is enrolled already, as anna" in result.failures[0][1]
+
+
+CHANGES: dict[str, Callable[[Gallery], object]] = {
+    "somebody is forgotten": lambda gallery: gallery.forget("wim"),
+    "somebody is renamed": lambda gallery: gallery.rename("nan", "Nan"),
+    "there are thresholds": lambda gallery: gallery.calibrate(Thresholds.single(0.95)),
+}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("change", CHANGES)
+def test_clips_are_searched_again_where_the_gallery_has_changed(clips: Path, tmp_path: Path, change: str) -> None:
+    out = tmp_path / "out"
+    with gallery_at(tmp_path / "people.db") as gallery:
+        enroll(clip(tmp_path / "wim.npz", (WIDE, 0, 4)), gallery=gallery, embedder=ShoulderEncoder())
+    clip(clips / "gone.npz", (WIDE, 0, 3))
+    run(clips, out)
+    result = run(clips, out)
+    assert (result.done, result.resumed, result.outdated) == (0, 3, 0)  # that it was searched changes nothing
+    (clips / "gone.npz").unlink()
+    with gallery_at(tmp_path / "people.db") as gallery:
+        CHANGES[change](gallery)
+    result = run(clips, out)
+    assert (result.done, result.resumed, result.outdated) == (2, 0, 2)
+    found = {name: (row["tracks"][0]["name"], row["tracks"][0]["threshold"]) for name, row in rows(out).items()}
+    assert found.pop("gone.npz") == ("wim", 0.9)  # it cannot be searched again
+    assert found == {
+        "a.npz": ("Nan" if change == "somebody is renamed" else "nan", 0.95 if "thresholds" in change else 0.9),
+        "deep/er/b.npz": (None if "forgotten" in change else "wim", 0.95 if "thresholds" in change else 0.9),
+    }
+    assert run(clips, out).resumed == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_rows_that_do_not_say_of_which_gallery_they_are_are_done_again(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run(clips, out)
+    table, summary = rows(out), json.loads((out / "summary.json").read_text())
+    for row in table.values():
+        del row["state"]
+    (out / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.values()))
+    (out / "summary.json").write_text(json.dumps({**summary, "gallery": "people.db"}))
+    monkeypatch.chdir(tmp_path)
+    result = run(clips, out)
+    assert (result.done, result.resumed, result.outdated) == (2, 0, 2)
+    assert result.gallery == str((tmp_path / "people.db").resolve())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_clip_that_the_gallery_no_longer_holds_is_enrolled_again(tmp_path: Path) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    clip(folder / "anna.npz", (NARROW, 0, 3))
+    clip(folder / "wim.npz", (WIDE, 0, 3))
+    run(folder, out, "enroll")
+    with gallery_at(tmp_path / "people.db") as gallery:
+        gallery.forget("wim")
+    result = run(folder, out, "enroll")
+    assert (result.done, result.resumed, result.outdated) == (1, 1, 1)
+    (tmp_path / "people.db").unlink()
+    result = run(folder, out, "enroll")
+    assert (result.done, result.resumed, result.outdated) == (2, 0, 2)
+    assert people(tmp_path) == {"anna": 1, "wim": 1}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_clip_that_was_let_go_for_others_is_not_enrolled_again(tmp_path: Path) -> None:
+    folder, out = tmp_path / "clips", tmp_path / "out"
+    few = Settings(gallery=GallerySettings(max_templates=2))
+    for number in range(4):
+        clip(folder / "anna" / f"{number}.npz", (NARROW, 0, 3 + number / 4), content=f"anna {number}")
+    run(folder, out, "enroll", settings=few)
+    assert people(tmp_path) == {"anna": 2}
+    assert run(folder, out, "enroll", settings=few).resumed == 4
+    with gallery_at(tmp_path / "people.db") as gallery:
+        gallery.forget("anna")
+    assert run(folder, out, "enroll", settings=few).outdated == 4
 
 
 @pytest.mark.usefixtures("quick")
@@ -236,7 +315,7 @@ def test_all_failed_is_2(tmp_path: Path) -> None:
     (folder / "bad.mp4").write_text("words")
     result = run(folder, tmp_path / "out", "enroll")
     assert result.exit_code == 2
-    assert result.table().row_count == 6
+    assert result.table().row_count == 7
     assert json.loads(result.save(tmp_path / "saved.json").read_text()) == result.json()
 
 
