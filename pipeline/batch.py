@@ -4,7 +4,7 @@ A row is written when its clip is done and, in an enrolment, in the gallery; a r
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
@@ -50,7 +50,7 @@ FATAL = (CheckpointError, ConfigError, PoseModelError)
 class BatchResult:
     """What a run came to. clips: below the folder. done: rows written now. resumed: rows of an earlier run.
     outdated: rows of an earlier run whose clip or gallery has changed since, and whose clips were done again.
-    already: of those done, enrolled before under the same name. failures: (clip, why). seconds: of this run."""
+    already: of those done, enrolled before. failures: (clip, why). seconds: of this run."""
 
     mode: str
     folder: str
@@ -137,7 +137,7 @@ def batch(
     if mode == "search":
         threshold_for(settings, thresholds_in_use(gallery, embedder))  # a wrong rate is told before the work
     with Ledger(out) as ledger:
-        run = _Run(folder, out, mode, gallery, settings, embedder)
+        run = _Run(folder, out, mode, gallery, settings, embedder, clips, ledger)
         _check_same_run(out / SUMMARY, run.identity())
         outdated = sum(row.get("status") != "failed" for row in ledger.resume(run.keeps))
         paths = {clip.relative_to(folder).as_posix(): clip for clip in clips}
@@ -195,6 +195,10 @@ class _Run:
     gallery: Gallery
     settings: Settings
     embedder: Embedder
+    clips: Sequence[Path]
+    ledger: Ledger
+    contents: dict[Path, str] = field(default_factory=dict)
+    """Of the clips that were looked at."""
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on where another stopped; no row depends on
@@ -279,11 +283,29 @@ class _Run:
         ).json()
 
     def _known(self, name: str, content: str, error: AlreadyEnrolledError) -> dict[str, Any]:
-        """A clip that the gallery holds: fine under the name it has here, a mistake under another."""
-        who = placed(self.folder, self.folder / name).name
+        """A clip that the gallery holds: fine, whatever its people are called by now; a mistake under another name than
+        theirs where it has two here."""
+        who = self._called(name)
         held = self.gallery.holds(content)
-        mine = all(other == who or other.startswith(f"{who}-") for other in held)
-        return self._row(name, content, "already" if mine else "failed", 0.0, None if mine else str(error))
+        if all(other == who or other.startswith(f"{who}-") for other in held):
+            return self._row(name, content, "already", 0.0, None)
+        if len(self._names_here.get(content, ())) > 1:
+            return self._row(name, content, "failed", 0.0, str(error))
+        note = f"enrolled already, as {', '.join(held)}"
+        return self._row(name, content, "already", 0.0, None, ClipEnrolment(name, notes=(note,)).json())
+
+    def _called(self, name: str) -> str:
+        """What the people of a clip are called by where it lies."""
+        return placed(self.folder, self.folder / name).name
+
+    @cached_property
+    def _names_here(self) -> dict[str, set[str]]:
+        """What the people of a clip are called by where it and its copies lie, or lay in an earlier run; by content."""
+        lie = [(clip.relative_to(self.folder).as_posix(), self._content(clip)) for clip in self.clips]
+        names: dict[str, set[str]] = {}
+        for clip, content in [*lie, *((row["clip"], row.get("content", "")) for row in self.ledger.rows.values())]:
+            names.setdefault(content, set()).add(self._called(clip))
+        return names
 
     def _row(
         self, name: str, content: str, status: str, seconds: float, error: str | None,
@@ -296,12 +318,13 @@ class _Run:
         document = document or ClipEnrolment(name, error=error).json()
         return {**told, **{key: value for key, value in document.items() if key not in told}}
 
-    @staticmethod
-    def _content(clip: Path) -> str:
-        try:
-            return clip_content(str(clip))
-        except (VideoError, SkeletonFileError):
-            return ""  # the worker meets the same error, and its row tells it
+    def _content(self, clip: Path) -> str:
+        if clip not in self.contents:
+            try:
+                self.contents[clip] = clip_content(str(clip))
+            except (VideoError, SkeletonFileError):
+                self.contents[clip] = ""  # the worker meets the same error, and its row tells it
+        return self.contents[clip]
 
 
 def _check_same_run(path: Path, identity: dict[str, Any]) -> None:

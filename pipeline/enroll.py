@@ -1,10 +1,11 @@
 """Clips into a gallery: who is in them, under which names, and what was refused and why.
 
 One person in view takes the name; tracks that may be one person who left and came back (`pipeline.persons`) are taken
-for one. Several people are called NAME-1, NAME-2 … unless one of them is chosen.
+for one. Several people are called NAME-1, NAME-2 … unless one of them is chosen. Who is in the gallery by a track
+already keeps it when its clip is enrolled again, whatever they are called by now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +63,8 @@ def enroll(
 
     sources: clips, files of skeletons (.npz), or folders of either (see `pipeline.sources`). name: who is in them;
     default the clip's stem, or its folder's name in a folder of folders. track: which person, where several are in
-    view. again: add a clip although the gallery holds it. pictures: the folder for the who-is-who picture that a clip
+    view. again: add a clip although the gallery holds it; its tracks stay those of whom they are, unless `name` says
+    who the one person is. pictures: the folder for the who-is-who picture that a clip
     with several people gets; default the working directory.
 
     With one clip, whatever is wrong is raised. With several, what is wrong with one clip (it cannot be read, nobody in
@@ -84,7 +86,7 @@ def enroll(
                 reading = reader.read(clip.source, progress)
                 done.append(
                     enroll_reading(
-                        reading, name or clip.name, gallery, reader.embedder, track=track, again=again,
+                        reading, clip.name, gallery, reader.embedder, name=name, track=track, again=again,
                         pictures=Path(pictures or "."), settings=settings,
                     )
                 )  # fmt: skip
@@ -140,10 +142,11 @@ def held_tracks(gallery: Gallery, content: str) -> dict[int, str]:
 
 def enroll_reading(
     reading: Reading,
-    name: str,
+    default: str,
     gallery: Gallery,
     embedder: Embedder,
     *,
+    name: str | None = None,
     track: int | None = None,
     again: bool = False,
     pictures: Path | None = None,
@@ -151,24 +154,24 @@ def enroll_reading(
 ) -> ClipEnrolment:
     """Add the people of one clip that has been read, in one transaction; what `enroll` does once for every clip.
 
-    pictures: the folder for the who-is-who picture, None for no picture.
+    default: the name of the people whom neither `name` nor the gallery, by a track of this clip, names. pictures: the
+    folder for the who-is-who picture, None for no picture.
     Raises NoUsableTrackError, AlreadyEnrolledError, GalleryError, UserError.
     """
     settings = settings or Settings()
     extraction = reading.extraction
-    name = _usable_name(name)
+    called = _usable_name(name or default)
     held = held_tracks(gallery, extraction.content)
     notes = list(extraction.warnings)
     usable = reading.usable if track is None else (reading.chosen(track),)
     if not usable:
         raise NoUsableTrackError(reading.nobody())
     one = track is not None or are_one_person([probe.track for probe in usable])
-    if one and len(usable) > 1:
-        notes.append(_came_back(usable, embedder))
-    mine = {number: known for number, known in held.items() if known.startswith(f"{name}-")}
     while True:
-        taken = set() if one else {person.name for person in gallery.people()}
-        people = {name: usable} if one else _numbered(name, usable, mine, taken)
+        if one:
+            people = _one(called, usable, {} if name else held)
+        else:
+            people = _numbered(called, usable, held, {person.name for person in gallery.people()})
         try:
             added = gallery.add_clip(
                 [
@@ -178,12 +181,14 @@ def enroll_reading(
                     if probe.template is not None
                 ],
                 again=again or (track is not None and track not in held),
-                newcomers=() if one else people.keys() - set(mine.values()),
+                newcomers=() if one else people.keys() - set(held.values()),
                 most=settings.gallery.max_templates,
             )
             break
         except NameTakenError:  # another process took the number since the names were read: count on
             continue
+    if one and len(people) == 1 and len(usable) > 1:
+        notes.append(_came_back(usable, embedder))
     notes += [
         f"{person}: {kept} of {kept + dropped} templates kept, those least alike (gallery.max_templates)"
         for person, kept in added.kept.items()
@@ -209,13 +214,27 @@ def _usable_name(name: str) -> str:
         raise UnusableNameError(str(error)) from error
 
 
+def _one(name: str, probes: Sequence[Probe], held: dict[int, str]) -> dict[str, tuple[Probe, ...]]:
+    """The name, or that of whoever has a track of these already (`held`); those of several people stay theirs."""
+    holders = {held[probe.track.id] for probe in probes if probe.track.id in held}
+    others = holders.pop() if len(holders) == 1 else name
+    return _by_name((held.get(probe.track.id, others), probe) for probe in probes)
+
+
 def _numbered(
-    name: str, probes: Sequence[Probe], mine: dict[int, str], taken: set[str]
+    name: str, probes: Sequence[Probe], held: dict[int, str], taken: set[str]
 ) -> dict[str, tuple[Probe, ...]]:
     """NAME-1, NAME-2 … in order of track, going on after those in the gallery, for another clip shows other people.
-    mine: tracks of this clip that have such a name already, and keep it when it is enrolled again."""
+    held: whose the tracks are that are enrolled already."""
     free = (new for number in count(1) if (new := f"{name}-{number}") not in taken)
-    return {mine.get(probe.track.id) or next(free): (probe,) for probe in probes}
+    return _by_name((held.get(probe.track.id) or next(free), probe) for probe in probes)
+
+
+def _by_name(named: Iterable[tuple[str, Probe]]) -> dict[str, tuple[Probe, ...]]:
+    people: dict[str, tuple[Probe, ...]] = {}
+    for name, probe in named:
+        people[name] = (*people.get(name, ()), probe)
+    return people
 
 
 def _came_back(probes: Sequence[Probe], embedder: Embedder) -> str:

@@ -247,6 +247,33 @@ def test_a_clip_that_was_let_go_for_others_is_not_enrolled_again(tmp_path: Path)
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_clip_whose_people_were_renamed_is_enrolled_already(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    clip(folder / "anna" / "1.npz", (NARROW, 0, 3))
+    clip(folder / "hall.npz", (NARROW, 0, 3), (WIDE, 0, 3))
+    run(folder, tmp_path / "out", "enroll")
+    with gallery_at(tmp_path / "people.db") as gallery:
+        gallery.rename("anna", "Anna")
+        gallery.rename("hall-1", "Ben")
+        gallery.merge("hall-2", "Anna")
+    assert run(folder, tmp_path / "out", "enroll").resumed == 2
+    result = run(folder, tmp_path / "new", "enroll")
+    assert (result.done, result.already, result.exit_code) == (2, 2, 0)
+    table = rows(tmp_path / "new")
+    assert [table[name]["status"] for name in ("anna/1.npz", "hall.npz")] == ["already", "already"]
+    assert table["hall.npz"]["notes"] == ["enrolled already, as Anna, Ben"]
+    assert people(tmp_path) == {"Anna": 2, "Ben": 1}
+
+    # Moved, or copied, to another person: which of them it shows is not for the program to say.
+    (folder / "bert").mkdir()
+    (folder / "anna" / "1.npz").rename(folder / "bert" / "1.npz")
+    assert "as Anna" in run(folder, tmp_path / "new", "enroll").failures[0][1]
+    clip(folder / "anna" / "1.npz", (NARROW, 0, 3))
+    result = run(folder, tmp_path / "third", "enroll")
+    assert [name for name, _ in result.failures] == ["anna/1.npz", "bert/1.npz"]
+
+
+@pytest.mark.usefixtures("quick")
 def test_two_copies_in_one_run_are_enrolled_once(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     clip(folder / "anna" / "1.npz", (NARROW, 0, 3), content="same")

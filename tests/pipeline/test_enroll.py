@@ -136,6 +136,43 @@ def test_several_people_keep_their_numbers_when_enrolled_again(flow: Flow) -> No
     assert names(flow.gallery) == {"hall-1": 1, "hall-2": 1}
 
 
+def test_who_was_renamed_keeps_the_track_when_it_is_enrolled_again(flow: Flow) -> None:
+    hall = clip(flow.folder / "hall.npz", *BOTH)
+    flow.enroll(hall)
+    flow.gallery.rename("hall-1", "Anna")
+    assert flow.enroll(hall, again=True).names == ("Anna", "hall-2")
+    assert names(flow.gallery) == {"Anna": 1, "hall-2": 1}
+    assert flow.enroll(hall, again=True, track=1).names == ("Anna",)
+    assert flow.enroll(hall, again=True, name="yard").names == ("Anna", "hall-2")
+    flow.gallery.merge("hall-2", "Anna")
+    (entry,) = flow.enroll(hall, again=True).clips[0].people
+    assert (entry.name, entry.tracks) == ("Anna", (1, 2))
+    assert names(flow.gallery) == {"Anna": 2}
+
+
+def test_one_person_who_was_renamed_keeps_the_track_unless_told_otherwise(flow: Flow) -> None:
+    wim = clip(flow.folder / "wim.npz", (WIDE, 0, 4))
+    flow.enroll(wim)
+    flow.gallery.rename("wim", "Willem")
+    assert flow.enroll(wim, again=True).names == ("Willem",)
+    assert names(flow.gallery) == {"Willem": 1}
+    assert flow.enroll(wim, again=True, name="Jan").names == ("Jan",)
+
+
+def test_tracks_that_may_be_one_person_stay_those_of_whom_they_are(flow: Flow) -> None:
+    both = clip(flow.folder / "both.npz", (NARROW, 0, 2), (WIDE, 3, 5.5))
+    flow.enroll(both, track=2, name="wim")
+    assert flow.enroll(both, again=True).names == ("wim",)
+    assert names(flow.gallery) == {"wim": 2}
+    flow.gallery.forget("wim")
+    flow.enroll(both, track=1, name="nan")
+    flow.enroll(both, track=2, name="wim")
+    result = flow.enroll(both, again=True)
+    assert result.names == ("nan", "wim")
+    assert not any("taken as one person" in note for note in result.clips[0].notes)
+    assert names(flow.gallery) == {"nan": 1, "wim": 1}
+
+
 def test_nobody_usable_says_what_was_seen_and_what_is_needed(flow: Flow) -> None:
     far = clip(flow.folder / "far.npz", (NARROW, 0, 4), (WIDE, 0, 0.4), scale=20)
     with pytest.raises(NoUsableTrackError) as caught:
