@@ -101,8 +101,8 @@ def enroll(
             call.terminal.warn(note)
         if clip.picture:
             call.terminal.remark(f"who is who: {clip.picture}; `reid gallery rename` gives them their names")
-        if clip.error:
-            complain(clip.error)
+    for error in dict.fromkeys(clip.error for clip in result.clips if clip.error):
+        complain(error)
     call.terminal.answer(result.table(), result.json())
     return result.exit_code
 

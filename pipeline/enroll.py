@@ -68,7 +68,9 @@ def enroll(
     with several people gets; default the working directory.
 
     With one clip, whatever is wrong is raised. With several, what is wrong with one clip (it cannot be read, nobody in
-    it is usable, it is enrolled already) is told in its `ClipEnrolment.error` and the others go on.
+    it is usable, it is enrolled already) is told in its `ClipEnrolment.error` and the others go on. What would be wrong
+    with the next clip too (the gallery cannot be written) is raised as long as nobody is enrolled; after that it is
+    told for this clip and for those that are left.
 
     Raises VideoError, SkeletonFileError, NoUsableTrackError, AlreadyEnrolledError, GalleryError, UserError.
     """
@@ -94,6 +96,11 @@ def enroll(
                 if len(clips) == 1:
                     raise
                 done.append(ClipEnrolment(shown(clip.source), error=str(error)))
+            except UserError as error:
+                if not any(told.people for told in done):
+                    raise
+                done += [ClipEnrolment(shown(left.source), error=str(error)) for left in clips[number:]]
+                break
         progress("enrolling", len(clips), len(clips))
         return EnrollResult(str(gallery.path), reader.embedder.name, tuple(done))
 

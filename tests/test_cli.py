@@ -21,7 +21,8 @@ import pipeline.synthetic.synthesize as synthesis
 from cli_call import Call
 from cli_terminal import Terminal
 from pipeline.crew import Done
-from pipeline.errors import UserError
+from pipeline.errors import GalleryError, UserError
+from pipeline.gallery import Added, Gallery
 from pipeline.lift import Lift
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.thresholds import Thresholds
@@ -239,6 +240,21 @@ def test_several_clips_are_json_lines_and_one_failure_is_exit_1(enrolled: Shell)
     assert [Path(json.loads(line)["clip"]).name for line in result.stdout.splitlines()] == ["one.npz", "missing.mp4"]
     one_line(result, 1, "missing.mp4")
     one_line(enrolled("enroll", enrolled.clip("new", ANNA), "missing.mp4"), 1, "missing.mp4")
+
+
+def test_who_was_enrolled_before_the_gallery_failed_is_told(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_clip = Gallery.add_clip
+
+    def full(gallery: Gallery, entries: Any, **options: Any) -> Added:
+        if entries[0][0] != "carl":
+            raise GalleryError("the gallery cannot be written: is its disk full?")
+        return add_clip(gallery, entries, **options)
+
+    monkeypatch.setattr(Gallery, "add_clip", full)
+    result = enrolled("enroll", *(enrolled.clip(name, ANNA) for name in ("carl", "dora", "emil")), "--json")
+    one_line(result, 1, "is its disk full?")
+    told = json.loads(result.stdout)["clips"]
+    assert [[person["name"] for person in clip["people"]] for clip in told] == [["carl"], [], []]
 
 
 def test_too_short_a_track_is_refused_by_reason(enrolled: Shell) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, extraction, gallery_at, passes
 
+from pipeline.adding import Entry
 from pipeline.enroll import enroll
 from pipeline.enrolled import EnrollResult
 from pipeline.errors import (
@@ -18,7 +20,7 @@ from pipeline.errors import (
     UserError,
     VideoError,
 )
-from pipeline.gallery import Gallery
+from pipeline.gallery import Added, Gallery
 from pipeline.settings import GallerySettings, QualitySettings, Settings
 from pipeline.values import PoseTrack
 
@@ -218,6 +220,32 @@ def test_one_bad_clip_does_not_stop_the_rest(flow: Flow) -> None:
     assert result.exit_code == 1
     assert flow.enroll(*rest).exit_code == 2
     assert names(flow.gallery) == {"good": 1}
+
+
+def test_a_gallery_that_can_no_longer_be_written_does_not_hide_who_was_enrolled(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips = [clip(flow.folder / f"{name}.npz", (NARROW, 0, 4)) for name in ("anna", "bert", "carl", "dora")]
+    add_clip = flow.gallery.add_clip
+
+    def full(entries: Sequence[Entry], **options: object) -> Added:
+        if entries[0][0] == "carl":
+            raise GalleryError("the gallery cannot be written: is its disk full?")
+        return add_clip(entries, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(flow.gallery, "add_clip", full)
+    result = flow.enroll(*clips)
+    assert (result.names, result.exit_code) == (("anna", "bert"), 1)
+    assert [entry.clip for entry in result.clips] == [str(path) for path in clips]
+    assert [entry.error for entry in result.clips] == [
+        None,
+        None,
+        *["the gallery cannot be written: is its disk full?"] * 2,
+    ]
+    assert names(flow.gallery) == {"anna": 1, "bert": 1}
+    with pytest.raises(GalleryError, match="is its disk full"):
+        flow.enroll(flow.folder / "gone.npz", clips[2], clips[3])
+    assert names(flow.gallery) == {"anna": 1, "bert": 1}
 
 
 def test_with_one_clip_what_is_wrong_is_raised(flow: Flow) -> None:
