@@ -61,7 +61,7 @@ class _Processes:
             worker = pipes[pipe]  # type: ignore[index]
             try:
                 kind, value = worker.pipe.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # the latter where it ended in the middle of a word
                 worker.process.join()
                 code = worker.process.exitcode or 0
                 kind, value = "lost", Loss(_how(code), hopeless=code >= 0)

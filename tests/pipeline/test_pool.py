@@ -1,7 +1,9 @@
 """Workers that compute, fail and die; what is left is always told apart by task."""
 
+import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -110,6 +112,29 @@ def test_what_workers_do_not_survive_is_tried_once_more_and_then_told(tmp_path: 
         seen = tries(tmp_path, task)
         assert len(seen) == len(set(seen)) == (2 if " " in task else 1)  # each by a worker of its own
     assert ends["fine"].answer == "500"  # workers go before the parent where memory runs out
+
+
+def dies_as_it_answers(folder: Path) -> Callable[[str, Alive], bytes]:
+    """Killed at the first try of "large", while its answer, more than a pipe holds, waits to be taken."""
+
+    def do(task: str, alive: Alive) -> bytes:
+        if task == "large" and note(folder, task) == 1:
+            while not (folder / "nobody listens").exists():
+                time.sleep(0.05)
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return bytes(5_000_000)
+
+    return do
+
+
+def test_a_worker_killed_in_the_middle_of_its_answer_is_lost_like_any_other(tmp_path: Path) -> None:
+    ends = run_tasks(["large", "fine"], partial(dies_as_it_answers, tmp_path), 2, PATIENCE)
+    assert next(ends).task == "fine"
+    (tmp_path / "nobody listens").touch()
+    while len(multiprocessing.active_children()) == 2:
+        time.sleep(0.05)
+    assert next(ends) == Done("large", bytes(5_000_000), None)
+    assert len(tries(tmp_path, "large")) == 2
 
 
 def starts_badly(folder: Path, times: int) -> Callable[[int, Alive], int]:
