@@ -38,6 +38,11 @@ class Sightings:
         return self._times[0]
 
     @property
+    def end(self) -> float:
+        """Seconds of the last."""
+        return self._times[-1]
+
+    @property
     def frames(self) -> np.ndarray:
         """(T,) int64."""
         return np.frombuffer(self._frames, np.int64)

@@ -196,18 +196,31 @@ def _overlaps(box: np.ndarray, others: list[np.ndarray], share: float) -> bool:
 
 def _without_ghosts(tracks: list[_Track]) -> list[_Track]:
     """Leave out tracks that lie on a longer one for most of their life: second detections of the same body."""
-    kept: list[_Track] = []
+    beside = _beside(tracks)
+    kept: set[_Track] = set()
     for track in sorted(tracks, key=lambda track: -len(track.rows)):
-        shared = [_frames_shared(track, other) for other in kept]
-        if not shared or max(shared) < 0.6 * len(track.rows):
-            kept.append(track)
-    return kept
+        shared = [_frames_shared(track, other) for other in beside[track] if other in kept]
+        if max(shared, default=0) < 0.6 * len(track.rows):
+            kept.add(track)
+    return [track for track in tracks if track in kept]
 
 
-def _frames_shared(track: _Track, other: _Track) -> int:
+def _beside(tracks: list[_Track]) -> dict[_Track, list[_Track]]:
+    """For each track those whose time overlaps its own: few, of the thousands in hours of footage."""
+    beside: dict[_Track, list[_Track]] = {track: [] for track in tracks}
+    going_on: list[_Track] = []
+    for track in sorted(tracks, key=lambda track: track.rows.start):
+        going_on = [other for other in going_on if other.rows.end >= track.rows.start]
+        for other in going_on:
+            beside[track].append(other)
+            beside[other].append(track)
+        going_on.append(track)
+    return beside
+
+
+def _frames_shared(track: _Track, longer: _Track) -> int:
     """In how many frames the two lie on each other."""
-    a, b = track.rows.frames, other.rows.frames
-    if a[-1] < b[0] or b[-1] < a[0]:
-        return 0
-    _, mine, theirs = np.intersect1d(a, b, assume_unique=True, return_indices=True)
-    return int((_iou(track.rows.boxes[mine], other.rows.boxes[theirs]) > 0.7).sum())
+    mine, theirs = track.rows.frames, longer.rows.frames
+    place = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
+    both = theirs[place] == mine
+    return int((_iou(track.rows.boxes[both], longer.rows.boxes[place[both]]) > 0.7).sum())

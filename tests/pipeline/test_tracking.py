@@ -1,5 +1,6 @@
 """People keep their numbers: through crossings, drop-outs, odd frame rates and double detections."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 from stick_people import Stick, picture
 
 from pipeline.settings import TrackingSettings
-from pipeline.tracking import Tracker
+from pipeline.tracking import Tracker, _frames_shared, _Track
 from pipeline.values import Person, PoseTrack
 
 RIGHT, LEFT = np.pi / 2, -np.pi / 2
@@ -169,6 +170,25 @@ def test_tracks_are_numbered_by_first_appearance_and_typed() -> None:
         assert track.boxes.dtype == track.image.dtype == track.world.dtype == track.visibility.dtype == np.float32
         assert track.world.shape == (len(track), 33, 3)
     assert tracker.finish((640, 480), "clip.mp4") == []
+
+
+def test_tracks_of_different_times_are_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def shared(track: _Track, longer: _Track) -> int:
+        compared.append((track.number, longer.number))
+        return _frames_shared(track, longer)
+
+    monkeypatch.setattr(sys.modules["pipeline.tracking"], "_frames_shared", shared)
+    tracker = Tracker(TrackingSettings())
+    for index in range(200):
+        people = [TALL.person(index / 25, RIGHT, (100, 240))]
+        if index % 50 < 10:
+            people.append(SMALL.person(index / 25, LEFT, (400, 240)))
+        tracker.update(picture(index / 25, index), people)
+    tracks = tracker.finish((640, 480), "x")
+    assert len(tracks) == 2  # who comes and goes is one in the end
+    assert compared == [(number, 1) for number in (2, 3, 4, 5)]
 
 
 def leaves_and_returns(colours: tuple[tuple[int, int, int], tuple[int, int, int]]) -> list[PoseTrack]:
