@@ -21,6 +21,7 @@ from pipeline.errors import (
     AlreadyEnrolledError,
     CheckpointError,
     ConfigError,
+    DetectorError,
     PoseModelError,
     SkeletonFileError,
     UserError,
@@ -42,7 +43,7 @@ Read = Callable[[str, Alive], tuple[float, Reading]]
 """A clip's path, and what to call while it gets on -> the seconds it took, and what is in it."""
 
 SUMMARY = "summary.json"
-FATAL = (CheckpointError, ConfigError, PoseModelError)
+FATAL = (CheckpointError, ConfigError, DetectorError, PoseModelError)
 """What would fail every other clip as well: it ends the run."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from stick_people import Stick, walk
 
 from pipeline.crew import Alive
-from pipeline.errors import PoseModelError, VideoError
+from pipeline.errors import DetectorError, PoseModelError, VideoError
 from pipeline.gallery import Gallery
 from pipeline.lift import Lift
 from pipeline.probes import Reader, Reading
@@ -92,6 +92,8 @@ class ScriptedRead:
             raise VideoError(f"{source} cannot be opened: give a video file")
         if stem == "model":
             raise PoseModelError("the pose model cannot be reached")
+        if stem == "detector":
+            raise DetectorError("the person detector cannot be read")
         if stem == "slow":
             time.sleep(60)
         return 0.25, self.reader.read(source)

@@ -17,7 +17,15 @@ from scripted import NARROW, WIDE, ScriptedRead, ShoulderEncoder, clip, gallery_
 from pipeline.batch import BatchResult, batch
 from pipeline.crew import Done
 from pipeline.enroll import enroll
-from pipeline.errors import CheckpointError, ConfigError, GalleryError, PoseModelError, UserError, VideoError
+from pipeline.errors import (
+    CheckpointError,
+    ConfigError,
+    DetectorError,
+    GalleryError,
+    PoseModelError,
+    UserError,
+    VideoError,
+)
 from pipeline.gallery import Gallery
 from pipeline.ledger import Ledger
 from pipeline.settings import BatchSettings, GallerySettings, SearchSettings, Settings
@@ -302,6 +310,9 @@ def test_what_fails_every_clip_ends_the_run(clips: Path, tmp_path: Path) -> None
     clip(clips / "model.npz")
     with pytest.raises(PoseModelError):
         run(clips, tmp_path / "3")
+    clip(clips / "detector.npz")
+    with pytest.raises(DetectorError):
+        run(clips, tmp_path / "4")
 
 
 def another_encoder(settings: Settings) -> ScriptedRead:
