@@ -5,6 +5,7 @@ UserError                 smsge.errors
 |- CheckpointError        smsge.errors
 |- DatasetError           smsge.errors
 |- VideoError             a source cannot be opened or decoded
+   |- PoseError           the people in it cannot be posed: the estimator fails on one of its frames
 |- SkeletonFileError      a skeletons .npz is not one, or is damaged
 |- PoseModelError         the pose model cannot be had or does not match its checksum
 |- DetectorError          the user's person detector cannot be read or run
@@ -29,6 +30,7 @@ __all__ = [
     "GalleryError",
     "NameTakenError",
     "NoUsableTrackError",
+    "PoseError",
     "PoseModelError",
     "SkeletonFileError",
     "UnknownNameError",
@@ -40,6 +42,10 @@ __all__ = [
 
 class VideoError(UserError):
     """A video source cannot be opened or decoded."""
+
+
+class PoseError(VideoError):
+    """The pose estimator fails on a frame of a video."""
 
 
 class SkeletonFileError(UserError):

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,8 @@ import numpy as np
 from mediapipe.tasks.python import vision
 from mediapipe.tasks.python.core.base_options import BaseOptions
 
-from pipeline.errors import PoseModelError
+from pipeline.errors import PoseError, PoseModelError
+from pipeline.names import reason_of
 from pipeline.values import Person
 
 _LOW_PASS = 0.1
@@ -36,7 +37,8 @@ _stderr_lock = threading.RLock()
 class Landmarker:
     """One Pose Landmarker in VIDEO mode, for one body: it detects until it has one, then follows it.
 
-    Not for several threads at once. `PoseModelError` when the model cannot be loaded.
+    Not for several threads at once. `PoseModelError` when the model cannot be loaded; `PoseError` when it fails on a
+    picture, and from then on for every other.
     """
 
     def __init__(self, model_path: Path, min_confidence: float) -> None:
@@ -70,18 +72,24 @@ class Landmarker:
             self._begun = self._clock + 1000
         self._time = time
         self._clock = max(self._clock + 1, self._begun + round(time * 1000))
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
-        if self._spoke:
-            result = self._task.detect_for_video(picture, self._clock)
-        else:
-            with _without_notes():
-                result = self._task.detect_for_video(picture, self._clock)
+        try:
+            result = self._detected(rgb)
+        except Exception as error:  # MediaPipe has a class for each way in which its graph can end, and that ends it
+            raise PoseError(
+                f"the pose estimator failed {time:.2f} s into the clip ({reason_of(error)}): convert the clip, or leave"
+                " it out"
+            ) from error
         if not result.pose_landmarks:
             self._forget()
             return None
         self._spoke = True
         person = _person(result.pose_landmarks[0], result.pose_world_landmarks[0], rgb.shape[1], rgb.shape[0])
         return replace(person, visibility=self._visibility(person.visibility))
+
+    def _detected(self, rgb: np.ndarray) -> Any:
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+        with nullcontext() if self._spoke else _without_notes():
+            return self._task.detect_for_video(picture, self._clock)
 
     def _forget(self) -> None:
         """Let nothing of the body that is gone go into the next one: MediaPipe's filters are not told that it went."""
@@ -92,9 +100,12 @@ class Landmarker:
 
     def close(self) -> None:
         """Free the model; safe to call twice."""
-        if self._task is not None:
-            self._task.close()
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            with suppress(Exception):  # one that has failed says so once more
+                task.close()
+            # After that its destructor would close it a second time, and hang or crash in freed memory.
+            task._handle = None
 
     def __enter__(self) -> "Landmarker":
         return self

@@ -151,24 +151,41 @@ class FollowingPose:
     def close(self) -> None:
         """Free the models; safe to call twice."""
         self._threads.shutdown(cancel_futures=True)
-        self._open.close()
-        self._idle, self._followed, self._scout = [], [], None
+        self._free()
 
     def __call__(self, frame: Frame) -> list[Person]:
         """Everybody seen in the frame, each once; see `PoseEstimator`."""
         if frame.index == 0:
             self._begin()
-        here = self._follow(frame)
+        try:
+            here = self._follow(frame)
+        except Exception:
+            self._give_up()
+            raise
         known, boxes = [one.person for one in self._followed], [one.box(frame.time) for one in self._followed]
         self._looking = self._threads.submit(self._look, frame, known, boxes)
         return here
 
     def _begin(self) -> None:
         """Forget one video before the next."""
-        self._welcome()
-        for one in self._followed:
-            self._release(one)
+        try:
+            self._welcome()
+            for one in self._followed:
+                self._release(one)
+        except Exception:  # what failed at the end of that video changes nothing in it, and is not the next one's
+            self._give_up()
         self._followed, self._search = [], self._new_search()
+
+    def _give_up(self) -> None:
+        """Throw away all landmarkers, of which one may have failed: it would fail for ever. Others are opened."""
+        if self._looking is not None:
+            wait([self._looking])
+            self._looking = None
+        self._free()
+
+    def _free(self) -> None:
+        self._open.close()
+        self._idle, self._followed, self._scout = [], [], None
 
     def _welcome(self) -> None:
         """Follow those whom the scout found in the last frame, once it is through with it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.errors import PoseError
 from pipeline.landmarker import FreshVisibility, Landmarker
 from pipeline.places import cache_dir
 from pipeline.settings import VideoSettings
@@ -59,3 +60,15 @@ def test_a_landmarker_finds_somebody_as_one_that_never_saw_anybody_else() -> Non
     np.testing.assert_allclose(again.visibility, whole.visibility, atol=1e-4)
     np.testing.assert_allclose(again.image, whole.image, atol=0.01)
     np.testing.assert_allclose(again.world, whole.world, atol=0.003)
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="the pose model is not in the cache")
+def test_what_mediapipe_fails_on_is_told_in_one_line_and_its_landmarker_can_be_closed() -> None:
+    landmarker = Landmarker(MODEL, 0.5)
+    with pytest.raises(PoseError, match=r"failed 2\.50 s into the clip \(.+\): convert the clip") as told:
+        landmarker(np.zeros((0, 64, 3), np.uint8), 2.5)
+    assert "\n" not in str(told.value)
+    with pytest.raises(PoseError, match="Graph has errors"):
+        landmarker(np.zeros((64, 64, 3), np.uint8), 3.0)
+    landmarker.close()
+    landmarker.close()

@@ -6,12 +6,13 @@ from pathlib import Path
 from threading import Barrier
 from threading import enumerate as enumerate_threads
 from time import sleep
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from test_people import ground, standing
 
-from pipeline.errors import DetectorError
+from pipeline.errors import DetectorError, PoseError
 from pipeline.places import cache_dir
 from pipeline.pose import STANDING_SPACING, FollowingPose, MediaPipePose
 from pipeline.settings import PoseSettings, VideoSettings
@@ -218,6 +219,52 @@ def test_nobody_is_left_at_work_where_one_landmarker_fails() -> None:
         with pytest.raises(ValueError, match="a fault"):
             run(pose, [{1: (100 + 2 * k, 80), 2: (300 + 2 * k, 80)} for k in range(44)])
         assert not at_work
+
+
+class Mortal(Reader):
+    """Fails for ever once it has seen something red."""
+
+    dead: ClassVar[list["Mortal"]] = []
+    closed: ClassVar[list["Mortal"]] = []
+
+    def __call__(self, rgb: np.ndarray, time: float) -> Person | None:
+        if self in Mortal.dead or (rgb[:, :, 0] == 255).any():
+            Mortal.dead.append(self)
+            raise PoseError("the graph has errors")
+        return super().__call__(rgb, time)
+
+    def close(self) -> None:
+        Mortal.closed.append(self)
+
+
+def with_red(x: int) -> np.ndarray:
+    """Somebody at 200, and something red at `x`, on them or where nobody is."""
+    rgb = draw({1: (200, 80)})
+    rgb[120:124, x - 2 : x + 2] = (255, 0, 0)
+    return rgb
+
+
+@pytest.mark.parametrize("where", [200, 440])
+def test_one_videos_failure_never_fails_the_next(where: int) -> None:
+    Mortal.dead, Mortal.closed = [], []
+    alone = [{1: (60.0 + 4 * k, 80.0)} for k in range(30)]
+    with FollowingPose(PoseSettings(), Mortal, threads=2) as pose:
+        expected = run(pose, alone)
+        assert run(pose, [{1: (200, 80)}] * 20)[-1] == [200]
+        with pytest.raises(PoseError, match="has errors"):
+            list(map(pose, [Frame(with_red(where), k / 25, k) for k in range(20, 80)]))
+        assert set(Mortal.dead) <= set(Mortal.closed)
+        assert run(pose, alone) == expected
+
+
+def test_what_fails_in_a_videos_last_look_is_not_the_next_ones() -> None:
+    Mortal.dead, Mortal.closed = [], []
+    with FollowingPose(PoseSettings(), Mortal) as pose:
+        assert pose(Frame(with_red(440), 0.0, 0)) == []
+        found = run(pose, [{1: (60.0 + 4 * k, 80.0)} for k in range(30)])
+        assert Mortal.dead
+        assert set(Mortal.dead) <= set(Mortal.closed)
+    assert all(len(here) == 1 for here in found[4:])
 
 
 def test_people_are_found_where_a_detector_says_and_nowhere_else() -> None:
