@@ -27,8 +27,9 @@ from pipeline.values import Person
 _LOW_PASS = 0.1
 """Weight of the newest frame in the visibilities that MediaPipe tells (`FreshVisibility`)."""
 
-_FORGOTTEN = 1_000_000
-"""Milliseconds after which the low-pass of the landmarks in metres remembers nothing."""
+_FORGOTTEN = 10_000_000
+"""Milliseconds after which the low-pass of the landmarks in metres remembers about a tenth of a millimetre of the body
+before. MediaPipe's filters count nanoseconds in 63 bits: there is time for 900,000 bodies, one after another."""
 
 _NOTE = re.compile(rb"^(INFO:|WARNING:|[IW]\d{4} |\s*$)")
 _stderr_lock = threading.RLock()
