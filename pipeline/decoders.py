@@ -60,8 +60,20 @@ class Decoder(Protocol):
 
 def fitted(width: int, height: int, max_side: int) -> tuple[int, int]:
     """The size scaled down, never up, so that the longer side is at most `max_side`."""
-    scale = min(1.0, max_side / max(width, height))
+    return _scaled(width, height, min(1.0, max_side / max(width, height)))
+
+
+def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _framed(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, 3) in the middle of a black one of `size` (width, height)."""
+    width, height = size
+    over, left = (height - rgb.shape[0]) // 2, (width - rgb.shape[1]) // 2
+    whole = np.zeros((height, width, 3), np.uint8)
+    whole[over : over + rgb.shape[0], left : left + rgb.shape[1]] = rgb
+    return whole
 
 
 class AvDecoder:
@@ -101,6 +113,7 @@ class AvDecoder:
         self.declared = self._read_header()
         self.damaged = self.count = 0
         self.last = 0.0
+        self._size: tuple[int, int] | None = None  # of the first picture, upright
 
     def _read_header(self) -> Declared:
         stream = self._stream
@@ -163,15 +176,23 @@ class AvDecoder:
                 self.damaged += 1
 
     def _upright(self, frame: Any) -> np.ndarray:
+        """The picture, in the size of the first: those followed through a clip are followed in its pixels."""
         width, height = frame.width, frame.height
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         if 0.2 < aspect < 5 and aspect != 1:
             width = round(width * float(aspect))  # bodies keep their proportions on oblong pixels
-        width, height = fitted(width, height, self._max_side)
+        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as np.rot90 turns
+        across = turns % 2 == 1
+        size = fitted(*((height, width) if across else (width, height)), self._max_side)
+        self._size = self._size or size
+        other = size != self._size
+        if other:  # a source that adapts to its network, or recordings that were joined
+            size = _scaled(*size, min(self._size[0] / size[0], self._size[1] / size[1]))
+        width, height = size[::-1] if across else size
         same = (width, height) == (frame.width, frame.height)
         rgb = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=None if same else "AREA")
-        turns = round(frame.rotation / 90) % 4  # counter-clockwise, as np.rot90 turns
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        rgb = np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        return _framed(rgb, self._size) if other else rgb
 
     def close(self) -> None:
         self._container.close()

@@ -124,6 +124,47 @@ def test_long_pictures_are_scaled_down(tmp_path: Path) -> None:
         assert all(frame.rgb.shape == (48, 64, 3) for frame in video)
 
 
+def joined(path: Path, *parts: Path) -> Path:
+    """Files one after the other in one, as `cat` joins them."""
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "bright", "dark", "black"),
+    [
+        ((128, 96), (64, 48), np.s_[4:92, 4:60], np.s_[4:92, 68:124], np.s_[:0, :0]),  # the whole picture again
+        ((64, 48), (192, 144), np.s_[4:44, 4:28], np.s_[4:44, 36:60], np.s_[:0, :0]),
+        ((64, 48), (64, 112), np.s_[4:44, 20:30], np.s_[4:44, 34:43], np.s_[:, :17]),
+        ((64, 48), (192, 48), np.s_[18:30, 4:28], np.s_[18:30, 36:60], np.s_[:15, :]),
+    ],
+)
+def test_pictures_that_change_their_size_are_fitted_into_the_first(
+    tmp_path: Path, first: tuple[int, int], then: tuple[int, int], bright: Any, dark: Any, black: Any
+) -> None:
+    parts = [
+        write_clip(tmp_path / f"{number}.ts", [1000 * number + 40 * k for k in range(10)], size, "libx264")
+        for number, size in enumerate([first, then])
+    ]
+    with open_video(joined(tmp_path / "a.ts", *parts)) as video:
+        frames = list(video)
+    assert len(frames) == 20
+    assert {frame.rgb.shape for frame in frames} == {(first[1], first[0], 3)}
+    last = frames[-1].rgb
+    assert last[bright].mean() > 200 > 60 > last[dark].mean()
+    assert not last[black].any()
+
+
+def test_pictures_of_another_size_are_fitted_once_they_are_upright(tmp_path: Path) -> None:
+    decoder = AvDecoder(str(write_clip(tmp_path / "a.mp4", [0, 40], rotation=90)), 1920, 1, network=False)
+    frame = next(decoder._frames())
+    first, wide = decoder._upright(frame), decoder._upright(frame.reformat(192, 48))
+    decoder.close()
+    assert first.shape == wide.shape == (64, 48, 3)
+    assert not wide[:, :16].any()
+    assert wide[:28, 18:30].mean() > 200 > 50 > wide[36:, 18:30].mean()
+
+
 def test_stops_after_max_seconds_without_a_warning(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", [40 * k for k in range(30)])
     with open_video(path, VideoSettings(max_seconds=0.4)) as video:
