@@ -28,6 +28,8 @@ _CONTAINERS = (
     "asf avi av1 dhav dv flv gif h263 h264 hevc ifv ivf m4v matroska mjpeg mov mpeg mpegts mpegtsraw mpegvideo mxf nut"
     " obu ogg rm vc1 wtv yuv4mpegpipe"
 )  # FFmpeg's names of them
+_BACK = 1.0  # seconds that times may go back: so much is disorder, more a clock that jumps
+_LONGEST = 1e8  # seconds from the first frame: three years, and MediaPipe's clock holds ten thousand such clips
 _MOST_PIXELS = 1 << 26  # of one picture: 8K twice over, and 0.2 GB as RGB
 
 
@@ -45,11 +47,12 @@ class Declared:
 
 
 class Decoder(Protocol):
-    """A source that is open. Of what was decoded so far, used or not: damaged: parts that had to be left out; count:
-    frames; last: the time of the last one."""
+    """A source that is open. Of what was decoded so far, used or not: damaged: parts that had to be left out; jumps:
+    of its clock, back or absurdly far ahead; count: frames; last: the time of the last one."""
 
     declared: Declared
     damaged: int
+    jumps: int
     count: int
     last: float
 
@@ -111,7 +114,7 @@ class AvDecoder:
         self._max_side, self._stride = max_side, stride
         self._network = network
         self.declared = self._read_header()
-        self.damaged = self.count = 0
+        self.damaged = self.jumps = self.count = 0
         self.last = 0.0
         self._size: tuple[int, int] | None = None  # of the first picture, upright
 
@@ -130,8 +133,8 @@ class AvDecoder:
             yield self._upright(frame), seconds, number
 
     def _timed(self) -> Iterator[tuple[Any, float]]:
-        """Frames with their seconds from the first."""
-        first, step = None, 1.0 / (self.declared.fps or 25.0)
+        """Frames with their seconds from the first. Where the clip's clock jumps back, time goes on by one step."""
+        first, step, jumped = None, 1.0 / (self.declared.fps or 25.0), False
         last = -step
         for frame in self._frames():
             stamp = self._stamp(frame)
@@ -140,7 +143,13 @@ class AvDecoder:
             else:
                 first = stamp if first is None else first
                 seconds = stamp - first
-            if seconds <= last:  # a source that jumps back; what follows must still come later
+                before, jumped = jumped, not last - _BACK <= seconds <= _LONGEST
+                if jumped:
+                    seconds = last + step
+                    self.jumps += not before
+                    if before:  # no single time that is wrong: files that were joined, or a camera's clock was set
+                        first = stamp - seconds
+            if seconds <= last:  # what follows must still come later
                 seconds = last + 1e-3
             last = self.last = seconds
             self.count += 1
@@ -201,7 +210,7 @@ class AvDecoder:
 class CvDecoder:
     """A webcam by its index, through OpenCV. Its times are those at which a picture is there."""
 
-    damaged = 0
+    damaged = jumps = 0
 
     def __init__(self, camera: int, max_side: int, stride: int | None) -> None:
         level = cv2.utils.logging.getLogLevel()

@@ -198,8 +198,13 @@ class Video:
                     _drain(self._queue)
 
     def _check_whole(self, count: int, last: float) -> None:
-        """Warn when fewer frames came than the container declares, or the times end well before its duration."""
+        """Warn of a clock that jumps, and when fewer frames came than the container declares, or the times end well
+        before its duration."""
         declared = self._decoder.declared
+        if self._decoder.jumps:
+            self.warnings.append(
+                f"{self._name}: its clock jumps in {self._decoder.jumps} places: time was taken to go on there"
+            )
         if declared.frames:
             missing = declared.frames - count
             if missing > max(2, 0.02 * declared.frames):

@@ -172,6 +172,45 @@ def test_stops_after_max_seconds_without_a_warning(tmp_path: Path) -> None:
     assert video.warnings == []
 
 
+def jumping(stamps: list[float], monkeypatch: pytest.MonkeyPatch, path: Path) -> tuple[list[float], int]:
+    """The times of frames that are stamped so, and how often their clock was seen to jump."""
+    decoder = AvDecoder(str(path), 1920, 1, network=False)
+    monkeypatch.setattr(decoder, "_frames", lambda: iter(stamps))
+    monkeypatch.setattr(decoder, "_stamp", lambda stamp: stamp)
+    times = [seconds for _, seconds in decoder._timed()]
+    decoder.close()
+    return times, decoder.jumps
+
+
+@pytest.mark.parametrize(
+    ("stamps", "times", "jumps"),
+    [
+        ([5, 5.04, 5.08, 0, 0.04, 0.08, 0.12], [0.04 * k for k in range(7)], 1),  # a clock that is set back
+        ([5, 5.04, 5.08, 0, 5.16, 5.2], [0.04 * k for k in range(6)], 1),  # one wrong time, before
+        ([0, 0.04, 100, 0.12, 0.16, 0.2], [0, 0.04, 100, 100.04, 100.08, 100.12], 1),  # and one after
+        ([0, 0.04, 1e9, 0.12, 0.16], [0.04 * k for k in range(5)], 1),
+        ([1e15 * k for k in range(7)], [0.04 * k for k in range(7)], 1),
+        ([0, 60, 3600, 3660], [0, 60, 3600, 3660], 0),  # a camera that films now and then
+        ([0, 0.04, 0.12, 0.08, 0.16], [0, 0.04, 0.12, 0.121, 0.16], 0),  # in disorder
+    ],
+)
+def test_where_the_clock_jumps_time_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stamps: list[float], times: list[float], jumps: int
+) -> None:
+    told = jumping(stamps, monkeypatch, write_clip(tmp_path / "a.mp4", [0, 40]))
+    np.testing.assert_allclose(told[0], times, atol=1e-6)
+    assert told[1] == jumps
+
+
+def test_of_recordings_that_were_joined_nothing_is_left_out(tmp_path: Path) -> None:
+    part = write_clip(tmp_path / "part.ts", [40 * k for k in range(50)], codec="libx264")
+    path = joined(tmp_path / "a.ts", part, part, part)
+    with open_video(path) as video:
+        times = [frame.time for frame in video]
+    np.testing.assert_allclose(times, 0.04 * np.arange(150), atol=1e-3)
+    assert video.warnings == [f"{path}: its clock jumps in 2 places: time was taken to go on there"]
+
+
 def sixty(path: Path, frames: int = 61) -> Path:
     return write_clip(path, [round(1000 * k / 60) for k in range(frames)])
 
