@@ -9,6 +9,7 @@ decoder is made and closed by one `Video`; it raises `UnreadableError` with the 
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,11 +123,18 @@ class AvDecoder:
         stream = self._stream
         rates = (stream.average_rate, stream.guessed_rate)
         fps = next((float(rate) for rate in rates if rate and 0.1 <= rate <= 1000), 0.0)
+        return Declared(fps, max(0, stream.frames), max(0.0, self._duration()))
+
+    def _duration(self) -> float:
+        stream = self._stream
         if stream.duration and stream.time_base:
-            duration = float(stream.duration * stream.time_base)
-        else:
-            duration = self._container.duration / av.time_base if self._container.duration else 0.0
-        return Declared(fps, max(0, stream.frames), max(0.0, duration))
+            return float(stream.duration * stream.time_base)
+        whole = self._container.duration / av.time_base if self._container.duration else 0.0
+        if not self._container.format.name.startswith("matroska"):
+            return whole
+        # Counted from zero, wherever the pictures begin. Sound may last longer: where they end, a tag says.
+        begin = float(stream.start_time * stream.time_base) if stream.start_time else 0.0
+        return min(whole, _seconds(stream.metadata.get("DURATION", "")) or whole) - begin
 
     def __iter__(self) -> Iterator[Picture]:
         for frame, seconds, number in paced(self._timed(), self._stride):
@@ -248,6 +256,12 @@ class CvDecoder:
 
     def close(self) -> None:
         self._capture.release()
+
+
+def _seconds(text: str) -> float:
+    """Of a time such as 00:01:02.300; 0 where it is none."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", text)
+    return sum(unit * float(part) for unit, part in zip((3600, 60, 1), found.groups(), strict=True)) if found else 0.0
 
 
 def _reason(error: Exception) -> str:

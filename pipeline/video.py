@@ -198,21 +198,23 @@ class Video:
                     _drain(self._queue)
 
     def _check_whole(self, count: int, last: float) -> None:
-        """Warn of a clock that jumps, and when fewer frames came than the container declares, or the times end well
-        before its duration."""
+        """Warn of a clock that jumps, and when the times end well before the declared duration.
+
+        Frames that are declared need not be there: those before the beginning of an edit list are never shown, and
+        some .avi count those that a camera dropped.
+        """
         declared = self._decoder.declared
         if self._decoder.jumps:
             self.warnings.append(
                 f"{self._name}: its clock jumps in {self._decoder.jumps} places: time was taken to go on there"
             )
-        if declared.frames:
+        end = last + 1 / (declared.fps or 25.0)
+        if not declared.duration or end < 0.95 * declared.duration - 0.5:
             missing = declared.frames - count
             if missing > max(2, 0.02 * declared.frames):
                 self.warnings.append(f"{self._name}: truncated: {count} of {declared.frames} frames could be decoded")
                 return
-        elif declared.duration and not self._live:
-            end = last + 1 / (declared.fps or 25.0)
-            if end < 0.95 * declared.duration - 0.5:
+            if declared.duration and not declared.frames and not self._live:
                 self.warnings.append(
                     f"{self._name}: truncated: {end:.1f} of {declared.duration:.1f} s could be decoded"
                 )

@@ -314,6 +314,56 @@ def test_truncated_file_that_declares_only_a_duration(tmp_path: Path) -> None:
     assert "of 4.0 s could be decoded" in video.warnings[0]
 
 
+def test_frames_that_an_edit_list_leaves_out_are_not_missing(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", [40 * k for k in range(100)], codec="libx264")
+    path = tmp_path / "a.mp4"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:  # what `ffmpeg -ss 2 -c copy` does
+        pictures = source.streams.video[0]
+        stream = target.add_stream_from_template(pictures)
+        for packet in source.demux(pictures):
+            if packet.pts is not None:
+                packet.pts -= round(2 / pictures.time_base)
+                packet.dts -= round(2 / pictures.time_base)
+                packet.stream = stream
+                target.mux(packet)
+    with open_video(path) as video:
+        assert len(list(video)) == 50
+    assert (video.info.frames_declared, video.warnings) == (100, [])
+
+
+def test_frames_that_a_camera_dropped_are_not_missing_in_an_avi(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.avi", [40 * k for k in range(100) if k % 5 != 3])
+    with open_video(path) as video:
+        assert len(list(video)) == 80
+    assert (video.info.frames_declared, video.warnings) == (100, [])
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_sound_that_lasts_longer_than_the_pictures_is_no_truncation(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libvpx", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream("libopus", rate=48000, layout="mono")
+        for _ in range(25):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))))
+        container.mux(pictures.encode())
+        for number in range(8 * 50):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48000, 960 * number
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    with open_video(path) as video:
+        assert len(list(video)) == 25
+    assert (video.info.duration, video.warnings) == (1.0, [])
+
+
+def test_an_mkv_whose_times_begin_late_is_no_shorter(tmp_path: Path) -> None:
+    with open_video(write_clip(tmp_path / "a.mkv", [5000 + 40 * k for k in range(50)])) as video:
+        assert len(list(video)) == 50
+    assert (video.info.duration, video.warnings) == (2.0, [])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
