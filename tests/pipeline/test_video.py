@@ -601,6 +601,57 @@ def test_few_frames_are_decoded_ahead(tmp_path: Path, monkeypatch: pytest.Monkey
             assert len(decoded) - frame.index <= 8
 
 
+def write_as(path: Path, form: str, codec: str) -> Path:
+    """Ten pictures in a container that its name does not tell."""
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    with av.open(str(path), "w", format=form) as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 176, 144, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for value in range(10):
+            picture = np.full((144, 176, 3), 20 * value, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def write_dahua(path: Path) -> Path:
+    """The same as a recorder of Dahua's exports it."""
+    raw = write_as(path.with_suffix(".raw"), "h264", "libx264")
+    size_and_codec = bytes([0x80, 0, 176 // 8, 144 // 8, 0x81, 0, 4, 25])
+    parts = b""
+    with av.open(str(raw), format="h264") as container:
+        for number, packet in enumerate(packet for packet in container.demux(video=0) if packet.size):
+            kind = 0xFD if packet.is_keyframe else 0xFC
+            length = 24 + len(size_and_codec) + packet.size + 8
+            head = struct.pack(
+                "<4sIIIIHBB", b"DHAV", kind, number, length, 1 << 30, 40 * number, len(size_and_codec), 0
+            )
+            parts += head + size_and_codec + bytes(packet) + struct.pack("<4sI", b"dhav", length)
+    path.write_bytes(parts)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "codec"),
+    [
+        ("264", "h264", "libx264"), ("265", "hevc", "libx265"), ("m1v", "mpeg1video", "mpeg1video"),
+        ("m2v", "mpeg2video", "mpeg2video"), ("mjpg", "mjpeg", "mjpeg"), ("divx", "avi", "mpeg4"),
+        ("ivf", "ivf", "libvpx"), ("wtv", "wtv", "mpeg2video"), ("ogg", "ogg", "libvpx"), ("rm", "rm", "rv20"),
+        ("dav", "dhav", "libx264"),
+    ],
+)  # fmt: skip
+def test_what_recorders_write_is_found_in_a_folder_and_read(tmp_path: Path, suffix: str, form: str, codec: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    if form == "dhav":
+        write_dahua(path)
+    else:
+        write_as(path, form, codec)
+    assert path in find_clips(tmp_path)
+    with open_video(path, VideoSettings(stride=1)) as video:
+        assert len(list(video)) == 10
+    assert (video.info.width, video.info.height, video.warnings) == (176, 144, [])
+
+
 def test_find_clips_goes_down_and_sorts(tmp_path: Path) -> None:
     for name in ("b/z.MP4", "a.avi", "b/c/x.npz", "notes.txt", ".hidden.mp4", "b/.cache/y.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
