@@ -28,7 +28,7 @@ from pipeline.errors import (
     VideoError,
 )
 from pipeline.gallery import Gallery
-from pipeline.ledger import Ledger
+from pipeline.ledger import ROWS, Ledger
 from pipeline.names import printable
 from pipeline.pool import run_tasks
 from pipeline.probes import Reader, Reading, own_embedder
@@ -77,7 +77,8 @@ class BatchResult:
         table = Table(self.mode, printable(str(self.folder)))
         for what in ("clips", "done", "resumed", "outdated", "already"):
             table.add_row(what, str(getattr(self, what)))
-        table.add_row("failed", str(len(self.failures)), end_section=True)
+        table.add_row("failed", str(len(self.failures)))
+        table.add_row("answers", printable(str(Path(self.out) / ROWS)), end_section=True)
         for clip, error in self.failures:
             table.add_row(printable(clip), printable(error))
         return table
@@ -208,6 +209,7 @@ class _Run:
         del settings["batch"], settings["encoder"]["device"], settings["encoder"]["batch"], settings["gallery"]["log"]
         return {
             "mode": self.mode,
+            "folder": str(self.folder.resolve()),
             "gallery": str(self.gallery.path.resolve()),
             "fingerprint": self.embedder.fingerprint,
             "settings": settings,
@@ -333,8 +335,8 @@ def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
     told = read_json(path)
     if not isinstance(told, dict):
         return
-    if "gallery" in told:
-        told["gallery"] = str(Path(str(told["gallery"])).resolve())  # earlier versions wrote it as it was given
+    for key in told.keys() & {"folder", "gallery"}:
+        told[key] = str(Path(str(told[key])).resolve())  # earlier versions wrote them as they were given
     for key, value in identity.items():
         if told.get(key) != value:
             raise UserError(

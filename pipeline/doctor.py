@@ -38,6 +38,7 @@ MODULES = {
     "mediapipe": "mediapipe",
     "opencv-contrib-python": "cv2",
     "PyYAML": "yaml",
+    "scikit-learn": "sklearn",
 }
 """Packages whose module has another name, or is heavy enough to fail on import alone."""
 

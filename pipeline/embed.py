@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import smsge
 from pipeline import normalize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
@@ -20,7 +21,7 @@ from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "smsge" / "weights"
+WEIGHTS = Path(smsge.__file__).resolve().parent / "weights"
 """Where the encoders that ship lie: NAME.safetensors."""
 
 

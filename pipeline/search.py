@@ -107,6 +107,8 @@ class SearchResult:
                     style="bold" if first and match.decision == "match" else None,
                 )
             table.add_section()
+        if not self.tracks:
+            table.add_row(*"------", "cannot be read" if self.error else "nobody was seen")
         return table
 
     def json(self) -> dict[str, Any]:

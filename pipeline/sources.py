@@ -29,10 +29,13 @@ class Clip:
 def expand(sources: Iterable[str | Path]) -> list[Clip]:
     """The clips that `sources` mean, in order; a clip named twice is there once.
 
-    Raises VideoError where a folder holds no clip. A missing file is not looked for here: opening it says so.
+    Raises VideoError where a folder holds no clip, or a path is empty, which would be the folder one is in. A missing
+    file is not looked for here: opening it says so.
     """
     clips: dict[str, Clip] = {}
     for source in sources:
+        if not str(source).strip():
+            raise VideoError("a clip's path is empty: give a clip or a folder of clips (. is the one you are in)")
         path = Path(source)
         if is_stream(str(source)):
             found = [Clip(str(source), "")]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -299,6 +300,10 @@ def test_a_run_of_another_kind_is_not_gone_on_with(clips: Path, tmp_path: Path) 
         run(clips, out, "enroll")
     with pytest.raises(UserError, match="holds a run with another settings"):
         run(clips, out, settings=Settings(search=SearchSettings(top=1)))
+    other = tmp_path / "other"
+    shutil.copytree(clips, other)
+    with pytest.raises(UserError, match="holds a run with another folder"):
+        run(other, out)
     with Ledger(out), pytest.raises(UserError, match="another run is writing"):
         run(clips, out)
 

@@ -30,6 +30,7 @@ def test_what_is_installed_here_is_sound() -> None:
     assert _one(doctor._python()).state == OK
     assert all(check.state == OK for check in doctor._one_of("opencv", doctor.OPENCVS, "mend"))
     assert _one(doctor._libraries()).state == OK
+    assert [check for check in doctor._packages() if check.state != OK] == []
 
 
 def test_two_packages_that_overwrite_each_other_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:

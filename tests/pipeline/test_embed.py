@@ -1,5 +1,9 @@
 """Skeletons -> embeddings, with a tiny encoder."""
 
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +12,8 @@ import pytest
 import torch
 from tiny_encoder import save_tiny, walk
 
+import pipeline
+import smsge
 from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.settings import EncoderSettings
@@ -102,6 +108,17 @@ def test_an_encoder_that_was_calibrated_on_other_skeletons_is_refused(weights: P
     save_checkpoint(weights, saved.model, saved.tensors, saved.metadata | {"normalize": 2})
     with pytest.raises(CheckpointError, match="skeletons of version 2, here they are of version 3"):
         load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+
+
+def test_the_encoders_that_ship_lie_with_smsge_wherever_the_packages_are_put(tmp_path: Path):
+    """As Ray does on the machines of a cluster: each in a folder of its own."""
+    for name, package in (("one", pipeline), ("other", smsge)):
+        shutil.copytree(Path(package.__file__).parent, tmp_path / name / package.__name__)
+    path = os.pathsep.join(str(tmp_path / name) for name in ("one", "other"))
+    code = "from pipeline.embed import find_weights; print(find_weights('default'))"
+    found = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path,
+                           capture_output=True, text=True, check=True)  # fmt: skip
+    assert Path(found.stdout.strip()) == tmp_path / "other" / "smsge" / "weights" / "default.safetensors"
 
 
 def test_weights_that_are_nowhere_are_refused_by_name():

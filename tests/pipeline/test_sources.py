@@ -62,6 +62,15 @@ def test_links_that_lead_out_and_folders_set_apart_are_left(tmp_path: Path) -> N
     assert [path.name for path in clips_below(inside, without=[inside / "out"])] == ["a.mp4", "output.mp4"]
 
 
+def test_an_empty_path_is_not_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "somebody.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    assert len(expand(["."])) == 1
+    for empty in ("", " "):
+        with pytest.raises(VideoError, match="path is empty"):
+            expand([empty])
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no clip in"):
         expand([tmp_path])
