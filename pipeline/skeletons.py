@@ -28,14 +28,20 @@ from smsge.files import whole_file
 
 FORMAT = "reid-skeletons"
 VERSION = 1
-MAX_ROWS = 1_000_000  # person-frames, eleven hours of one person at 25 frames a second; 0.8 GB in memory
+MAX_ROWS = 4_000_000
+"""Person-frames: twelve people for six hours at 15 frames a second. Each takes 0.8 kB: up to 3.3 GB where a file
+that may be anybody's is read, and twice that while what was seen in a clip is written."""
+
+MAX_TRACKS = 1_000_000  # each takes another kilobyte
 MAX_META = 1 << 20  # characters of JSON
 
 CLOSEST = 1e-5
 """Seconds between two frames, at the least: as far apart as the highest frame rate allowed puts them."""
 
+_PIECE = 1 << 20  # bytes unpacked at a time: unpacked at once, an array would be held twice
+
 _ROWS: dict[str, tuple[str, tuple[int, ...], float]] = {  # name: dtype, shape of a row, greatest magnitude
-    "track": ("<i8", (), MAX_ROWS),
+    "track": ("<i8", (), MAX_TRACKS),
     "times": ("<f8", (), 1e9),
     "frames": ("<i8", (), 1e12),
     "boxes": ("<f4", (4,), 1e6),
@@ -82,18 +88,38 @@ def check_out(path: str | Path, overwrite: bool = False) -> Path:
 def save_skeletons(path: str | Path, extraction: Extraction, overwrite: bool = False) -> Path:
     """Write `extraction` to `path`, whole or not at all, readable by its owner alone; returns the path.
 
-    Raises SkeletonFileError where the file exists already (unless `overwrite`) or cannot be written; see `check_out`.
+    Raises SkeletonFileError where the file exists already (unless `overwrite`), cannot be written (see `check_out`) or
+    could not be read again.
     """
     path = check_out(path, overwrite)
     tracks = extraction.tracks
+    rows = sum(len(track) for track in tracks)
+    if rows > MAX_ROWS:
+        raise SkeletonFileError(
+            f"cannot write {path}: people were seen {rows} times in all, {MAX_ROWS} are the most: extract parts of the"
+            " clip, or less of it, with --set video.max_seconds=N or --stride N"
+        )
     arrays = {
-        name: np.concatenate([getattr(track, name) for track in tracks] or [np.zeros((0, *row))]).astype(dtype)
+        name: np.concatenate([getattr(track, name) for track in tracks] or [np.zeros((0, *row))]).astype(
+            dtype, copy=False
+        )
         for name, (dtype, row, _) in _ROWS.items()
         if name != "track"
     }
     arrays["track"] = np.repeat([track.id for track in tracks], [len(track) for track in tracks]).astype("<i8")
     told = {field.name: getattr(extraction, field.name) for field in fields(extraction) if field.name != "tracks"}
-    arrays["meta"] = np.array(json.dumps({"format": FORMAT, "version": VERSION, **told}))
+    meta = json.dumps({"format": FORMAT, "version": VERSION, **told})
+    try:
+        if len(meta) > MAX_META:
+            raise ValueError("its description is too long")
+        _check_numbers(arrays)
+        _extraction(arrays, json.loads(meta))
+    except ValueError as error:
+        raise SkeletonFileError(
+            f"cannot write {path}, which could not be read again ({error}): extract a part of the clip, with --set"
+            " video.max_seconds=N"
+        ) from error
+    arrays["meta"] = np.array(meta)
     try:
         with whole_file(path, mode=0o600) as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -153,7 +179,9 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         if member.file_size > size + 4096:  # the header is far smaller
             raise ValueError(f"'{name}' is larger than its header says")
-        data = file.read(size)
+        data = bytearray()
+        while piece := file.read(min(_PIECE, size - len(data))):
+            data += piece
     if len(data) != size:
         raise ValueError(f"'{name}' is cut off")
     return np.frombuffer(data, dtype).reshape(shape)

@@ -6,12 +6,15 @@ import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hostile import within_bounds
 
+from pipeline import skeletons
 from pipeline.errors import SkeletonFileError
-from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
+from pipeline.skeletons import MAX_META, Extraction, load_skeletons, save_skeletons
 from pipeline.values import PoseTrack
 
 RNG = np.random.default_rng(0)
@@ -90,6 +93,36 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SkeletonFileError, match="cannot write"):
         save_skeletons(tmp_path / "folder.npz", make_extraction(3), overwrite=True)
     assert os.listdir(tmp_path) == ["folder.npz"]
+
+
+def test_no_more_is_written_than_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(skeletons, "MAX_ROWS", 12)
+    assert len(load_skeletons(save_skeletons(tmp_path / "s.npz", make_extraction(5, 7))).tracks) == 2
+    with pytest.raises(SkeletonFileError, match=r"seen 13 times in all, 12 are the most: .*max_seconds.*stride"):
+        save_skeletons(tmp_path / "more.npz", make_extraction(5, 8))
+    assert os.listdir(tmp_path) == ["s.npz"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fps": 2e5}, "frame rate"), ({"duration": 2e9}, "duration"), ({"frame_size": (1 << 17, 9)}, "picture size"),
+        ({"warnings": ("x" * MAX_META,)}, "description is too long"),
+        ({"tracks": (replace(make_track(1, 3), times=np.array([0, 1, 2e9])),)}, "'times' holds numbers"),
+        ({"tracks": (replace(make_track(1, 3), times=np.zeros(3)),)}, "times do not increase"),
+        ({"tracks": (replace(make_track(1, 3), world=np.full((3, 33, 3), np.nan, np.float32)),)}, "'world' holds"),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(SkeletonFileError, match=rf"could not be read again .*{told}") as caught:
+        save_skeletons(tmp_path / "s.npz", replace(make_extraction(5), **change))
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_takes_hardly_more_memory_than_its_arrays(tmp_path: Path) -> None:
+    path = save_skeletons(tmp_path / "s.npz", make_extraction(40_000))  # 33 MB
+    assert within_bounds("from pipeline.skeletons import load_skeletons as load", [path], megabytes=48) == ["loaded"]
 
 
 @pytest.mark.parametrize(
