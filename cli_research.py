@@ -99,7 +99,14 @@ def evaluate(
     protocol: Annotated[
         str | None, typer.Option(help="Which of its protocols; without, they are listed.", show_default=False)
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="A file, or an encoder that ships.", show_default=False)] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="A file, or an encoder that ships; default: encoder.weights, which is one that was trained on"
+            " people 1-132 of KGBD.",
+            show_default=False,
+        ),
+    ] = None,
     level: Annotated[
         Compared | None, typer.Option(help="What is compared; default: all there is.", show_default=False)
     ] = None,

@@ -1,4 +1,4 @@
-"""Footage in, names out: what a script can call, each with typed results that offer `table()`, `json()`, `save()`.
+"""Footage in, names out: what a script can call. What the verbs find offers `table()`, `json()`, `save()`.
 
     open_gallery(path)       a gallery, made where there is none
     enroll(clips, …)         people of clips -> gallery

@@ -19,7 +19,7 @@ from pipeline.values import Frame, Progress, silent
 
 _CONTAINERS = (
     "264 265 3gp 3g2 asf avi dav divx dv f4v flv gif h264 h265 hevc ivf m1v m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpeg"
-    " mpg mts mxf ogg ogv rm ts vob webm wmv wtv y4m"
+    " mpg mts mxf ogv rm ts vob webm wmv wtv y4m"
 )
 SUFFIXES = frozenset(f".{suffix}" for suffix in [*_CONTAINERS.split(), "npz"])
 """What `find_clips` takes for a clip; .npz is a clip's extracted skeletons."""

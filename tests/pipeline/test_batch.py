@@ -358,7 +358,7 @@ def test_all_failed_is_2(tmp_path: Path) -> None:
     (folder / "bad.mp4").write_text("words")
     result = run(folder, tmp_path / "out", "enroll")
     assert result.exit_code == 2
-    assert result.table().row_count == 7
+    assert result.table().row_count == 8
     assert json.loads(result.save(tmp_path / "saved.json").read_text()) == result.json()
 
 

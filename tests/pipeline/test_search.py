@@ -243,6 +243,13 @@ def test_the_table_has_a_row_a_candidate(gallery: Gallery, tmp_path: Path) -> No
     assert "%" not in "".join(str(cell) for column in table.columns for cell in column.cells)
 
 
+def test_the_table_tells_an_empty_clip_from_one_that_cannot_be_read(gallery: Gallery, tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("words")
+    empty, unread = find(gallery, clip(tmp_path / "empty.npz"), tmp_path / "text.npz")
+    told = [[str(cell) for column in result.table().columns for cell in column.cells] for result in (empty, unread)]
+    assert [words[-1] for words in told] == ["nobody was seen", "cannot be read"]
+
+
 def test_the_tracks_of_a_clip_are_embedded_together_and_each_gets_its_own(
     gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

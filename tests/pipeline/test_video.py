@@ -636,7 +636,7 @@ def write_dahua(path: Path) -> Path:
     [
         ("264", "h264", "libx264"), ("265", "hevc", "libx265"), ("m1v", "mpeg1video", "mpeg1video"),
         ("m2v", "mpeg2video", "mpeg2video"), ("mjpg", "mjpeg", "mjpeg"), ("divx", "avi", "mpeg4"),
-        ("ivf", "ivf", "libvpx"), ("wtv", "wtv", "mpeg2video"), ("ogg", "ogg", "libvpx"), ("rm", "rm", "rv20"),
+        ("ivf", "ivf", "libvpx"), ("wtv", "wtv", "mpeg2video"), ("rm", "rm", "rv20"),
         ("dav", "dhav", "libx264"),
     ],
 )  # fmt: skip
