@@ -165,7 +165,7 @@ def batch(
                 progress(mode, resumed + len(rows), len(clips))
         failures = tuple((row["clip"], row["error"]) for row in rows if row["status"] == "failed")
         result = BatchResult(
-            mode, str(folder), str(out), str(gallery.path.resolve()), embedder.name,
+            mode, str(folder.resolve()), str(out), str(gallery.path.resolve()), embedder.name,
             clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
             already=sum(row["status"] == "already" for row in rows), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
