@@ -140,7 +140,8 @@ class Killer:
             assert not reported or self.encoder().fingerprint == reported[-1], "a reindex that was reported is undone"
             assert not any(held_backup(backup) for backup in backups_of(self.path))
         elif kind == "batch":
-            text = (self.folder / "out" / "results.jsonl").read_text() if (self.folder / "out").exists() else ""
+            path = self.folder / "out" / "results.jsonl"
+            text = path.read_text() if path.exists() else ""
             rows = [json.loads(line) for line in text.split("\n")[:-1]]
             assert not [row for row in rows if row["status"] == "failed"], rows
             self.done = {row["clip"] for row in rows}
