@@ -182,7 +182,8 @@ def _plain(path: Path, error: Exception, encrypted: bool) -> GalleryError:
     if primary == sqlite3.SQLITE_FULL:
         return NoRoomError(f"there is no room left to write the gallery {path}: nothing was changed")
     if primary == sqlite3.SQLITE_IOERR:
-        return GalleryError(
+        kind = NoRoomError if name == "SQLITE_IOERR_WRITE" else GalleryError
+        return kind(
             f"the gallery {path} cannot be read or written ({name}): nothing was changed; is its disk full or failing?"
         )
     return GalleryError(f"the gallery {path} cannot be used: {name}")

@@ -332,11 +332,6 @@ class Database:
             self._connection.close()
 
 
-def lacks_room(error: GalleryError) -> bool:
-    """Whether a `Database` failed since a file could not be written to."""
-    return getattr(error.__cause__, "sqlite_errorname", None) in ("SQLITE_FULL", "SQLITE_IOERR_WRITE")
-
-
 def _is_still(found: os.stat_result, path: Path) -> bool:
     return path.exists() and os.path.samestat(found, path.stat())
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline import audit
-from pipeline.database import Database, Row, lacks_room
-from pipeline.errors import GalleryError, WrongEncoderError
+from pipeline.database import Database, Row
+from pipeline.errors import GalleryError, NoRoomError, WrongEncoderError
 from pipeline.gallery_arrays import ArrayExport, write_arrays
 from pipeline.keeping import add_template, clip_id, encoder_of, names_of_clip, person_id
 from pipeline.names import LONGEST_NAME, clip_label, person_name, printable, reason_of
@@ -72,10 +72,8 @@ def export(database: Database, path: Path, progress: Progress = silent) -> None:
         raise GalleryError(f"{path} is there already: export to another file, or remove it first") from None
     except OSError as error:
         raise GalleryError(f"cannot export to {path}: {(error.strerror or str(error)).lower()}") from error
-    except GalleryError as error:
-        if lacks_room(error):  # which the error says of the gallery, or of the part
-            raise GalleryError(f"cannot export to {path}: there is no room left, or its disk is failing") from error
-        raise
+    except NoRoomError as error:  # which says so of the gallery, or of the part
+        raise NoRoomError(f"cannot export to {path}: there is no room left, or its disk is failing") from error
 
 
 def _sweep(path: Path) -> None:
