@@ -200,7 +200,8 @@ def _accepts(line: Line, threshold: float, compare: Compare, gallery: list[Skele
     genuine, _ = pair_scores(every, wanted, enrolled)
     others = {person: enrolled != person for person in np.unique(wanted)}
     impostor = [compare(left)[wanted == person][:, left].ravel() for person, left in others.items() if left.any()]
-    passed = [float((scores >= threshold).mean()) for scores in (np.concatenate(impostor), genuine)]
+    kinds = np.concatenate([np.zeros(0), *impostor]), genuine
+    passed = [float((scores >= threshold).mean()) if len(scores) else float("nan") for scores in kinds]
     return replace(line, false_accepts=passed[0], true_accepts=passed[1])
 
 

@@ -54,6 +54,10 @@ def test_whoever_asks_as_a_stranger_is_not_in_the_centre():
         found = _accepts(line, threshold, compare, gallery, probes)
         assert found.false_accepts == pytest.approx(np.mean(np.array(scores) >= threshold))
         assert found.true_accepts == pytest.approx(np.mean(np.array(own) >= threshold))
+    alone = _about_their_centre(g[:1], p[:1], np.array(names[:1]))
+    found = _accepts(line, 0.0, alone, gallery[:1], probes[:1])  # nobody to be taken for
+    assert math.isnan(found.false_accepts or 0.0)
+    assert found.true_accepts in (0.0, 1.0)
 
 
 def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
