@@ -8,6 +8,7 @@ import typer
 
 from cli_call import Call, command
 from cli_terminal import DONE, NOTHING_DONE, SOME_FAILED, complain, grid
+from pipeline.names import printable
 
 people = typer.Typer(no_args_is_help=True, help="Look after the gallery: who is enrolled, with what.")
 models = typer.Typer(no_args_is_help=True, help="Look after the pose model: fetch it, list it, check it.")
@@ -266,7 +267,12 @@ def _templates(count: int) -> str:
 
 
 def _confirm(question: str) -> bool:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.prompt import Confirm
+
     try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
+        # typer's own would write a space to stdout, which is for answers.
+        return Confirm.ask(escape(printable(question)), console=Console(stderr=True), default=False)
+    except EOFError:
         return False

@@ -406,7 +406,10 @@ def test_forget_asks(enrolled: Shell) -> None:
     one_line(enrolled("gallery", "forget", "Anna", input="n\n"), 2, "not forgotten")
     one_line(enrolled("gallery", "forget", "Anna", input=""), 2, "not forgotten")
     assert names(enrolled) == ["Anna", "Ben"]
-    assert enrolled("gallery", "forget", "Anna", input="y\n").exit_code == 0
+    gone = enrolled("gallery", "forget", "Anna", "--json", input="y\n")
+    assert gone.exit_code == 0
+    assert gone.stdout.startswith("{"), "the question is no part of the answer"
+    assert "for good? [y/n]" in gone.stderr
     assert names(enrolled) == ["Ben"]
 
 
