@@ -34,7 +34,7 @@ from pipeline.pool import run_tasks
 from pipeline.probes import Reader, Reading, own_embedder
 from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
-from pipeline.sources import clip_content, clips_below, placed
+from pipeline.sources import clip_content, clips_below, links_out, no_clip, placed
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
 
@@ -51,7 +51,8 @@ FATAL = (CheckpointError, ConfigError, DetectorError, PoseModelError)
 class BatchResult:
     """What a run came to. clips: below the folder. done: rows written now. resumed: rows of an earlier run.
     outdated: rows of an earlier run whose clip or gallery has changed since, and whose clips were done again.
-    already: of those done, enrolled before. failures: (clip, why). seconds: of this run."""
+    already: of those done, enrolled before. links: to clips elsewhere, which are not followed. failures: (clip, why).
+    seconds: of this run."""
 
     mode: str
     folder: str
@@ -63,6 +64,7 @@ class BatchResult:
     resumed: int
     outdated: int
     already: int
+    links: int
     failures: tuple[tuple[str, str], ...]
     seconds: float
     rows: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
@@ -78,6 +80,8 @@ class BatchResult:
         for what in ("clips", "done", "resumed", "outdated", "already"):
             table.add_row(what, str(getattr(self, what)))
         table.add_row("failed", str(len(self.failures)))
+        if self.links:
+            table.add_row("links to elsewhere", f"{self.links}, not followed")
         table.add_row("answers", printable(str(Path(self.out) / ROWS)), end_section=True)
         for clip, error in self.failures:
             table.add_row(printable(clip), printable(error))
@@ -130,7 +134,7 @@ def batch(
     began = time.monotonic()
     clips = clips_below(folder, without=[out])
     if not clips:
-        raise VideoError(f"no clip below {folder}: give a folder that holds videos or skeletons (.npz)")
+        raise no_clip(folder)
     if mode == "search":
         refuse_empty(gallery)
     else:
@@ -167,7 +171,7 @@ def batch(
         result = BatchResult(
             mode, str(folder.resolve()), str(out), str(gallery.path.resolve()), embedder.name,
             clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
-            already=sum(row["status"] == "already" for row in rows), failures=failures,
+            already=sum(row["status"] == "already" for row in rows), links=len(links_out(folder)), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
         )  # fmt: skip
         save_json(out / SUMMARY, {**run.identity(), "finished": True, **result.json()})
@@ -338,7 +342,25 @@ def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
     for key in told.keys() & {"folder", "gallery"}:
         told[key] = str(Path(str(told[key])).resolve())  # earlier versions wrote them as they were given
     for key, value in identity.items():
-        if told.get(key) != value:
+        if (before := told.get(key)) != value:
             raise UserError(
-                f"{path.parent} holds a run with another {key}: choose another --out, or delete that folder"
+                f"{path.parent} holds a run with {_another(key, before, value)}: choose another --out, or delete that"
+                " folder"
             )
+
+
+def _another(key: str, before: Any, now: Any) -> str:
+    """What differs between a run's identity and that of the run before."""
+    if key == "settings" and isinstance(before, dict):
+        old, new = _leaves(before), _leaves(now)
+        return f"other settings ({', '.join(sorted(one for one in old | new if old.get(one) != new.get(one)))})"
+    return "another encoder" if key == "fingerprint" else f"another {key} ({printable(str(before))})"
+
+
+def _leaves(settings: dict[str, Any]) -> dict[str, Any]:
+    """`section.key` for every setting, as `--set` takes them."""
+    return {
+        f"{section}.{key}": value
+        for section, values in settings.items() if isinstance(values, dict)
+        for key, value in values.items()
+    }  # fmt: skip

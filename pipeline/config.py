@@ -10,6 +10,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import SequenceMatcher
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -103,9 +104,18 @@ def _parse(text: str) -> Any:
     return yaml.load(text, _Loader)
 
 
+def _shipped(path: Path) -> Path:
+    """A file that comes with the program, where `path` is its name in the repository, as in configs/train/rgb.yaml,
+    and nothing of that name is here; else `path`."""
+    name = path.as_posix()
+    if path.exists() or not re.fullmatch(r"configs(/[a-z_]+){1,2}\.yaml", name):
+        return path
+    return Path(str(files("configs"))).parent / name
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
+        with _shipped(path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error

@@ -41,7 +41,7 @@ def person_name(text: str) -> str:
     if not name:
         raise GalleryError("a person's name cannot be empty: give one")
     if not all(map(_is_safe, name)):
-        raise GalleryError(f"the name {name[:40]!a} holds characters that cannot be printed: give another with --name")
+        raise GalleryError(f"the name {name[:40]!a} holds characters that cannot be printed: give another")
     if len(name) > LONGEST_NAME:
         raise GalleryError(f"the name “{name[:20]}…” has {len(name)} characters, at most {LONGEST_NAME} are kept")
     return name

@@ -42,7 +42,7 @@ def expand(sources: Iterable[str | Path]) -> list[Clip]:
         elif path.is_dir():
             found = [placed(path, clip) for clip in clips_below(path)]
             if not found:
-                raise VideoError(f"no clip in {path}: give a folder that holds videos or skeletons (.npz)")
+                raise no_clip(path)
         else:
             found = [Clip(str(source), path.stem)]
         for clip in found:
@@ -59,22 +59,34 @@ def placed(folder: Path, clip: Path) -> Clip:
 def clips_below(folder: Path, without: Sequence[Path] = ()) -> list[Path]:
     """Every clip and file of skeletons below `folder`, sorted; nothing below a folder of `without`.
 
-    A link that leads out of `folder` is left aside, so that a run over a folder reads that folder only. A file of
-    skeletons is left aside where a clip of the same name lies beside it: they are the same footage.
+    A link that leads out of `folder` is left aside (`links_out` tells which), so that a run over a folder reads that
+    folder only. A file of skeletons is left aside where a clip of the same name lies beside it: they are the same
+    footage.
     """
-    root = folder.resolve()
     apart = [path.resolve() for path in without]
-    clips = find_clips(folder)
+    leading_out = set(links_out(folder))
+    clips = [clip for clip in find_clips(folder) if clip not in leading_out]
     beside = {clip.with_suffix("") for clip in clips if not is_skeletons(str(clip))}
     found = []
     for clip in clips:
-        real = clip.resolve()
-        if not real.is_relative_to(root) or any(real.is_relative_to(path) for path in apart):
+        if any(clip.resolve().is_relative_to(path) for path in apart):
             continue
         if is_skeletons(str(clip)) and (clip.with_suffix("") in beside or not _holds_skeletons(clip)):
             continue
         found.append(clip)
     return found
+
+
+def links_out(folder: Path) -> list[Path]:
+    """What lies below `folder`, is called like a clip and is a link to something elsewhere: it is not followed."""
+    root = folder.resolve()
+    return [clip for clip in find_clips(folder) if not clip.resolve().is_relative_to(root)]
+
+
+def no_clip(folder: Path) -> VideoError:
+    """That there is none in `folder`, and what to give instead."""
+    aside = ", links that lead out of it aside, which are not followed" if links_out(folder) else ""
+    return VideoError(f"no clip below {folder}{aside}: give a folder that holds videos or skeletons (.npz)")
 
 
 def _holds_skeletons(path: Path) -> bool:

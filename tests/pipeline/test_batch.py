@@ -296,9 +296,9 @@ def test_two_copies_in_one_run_are_enrolled_once(tmp_path: Path) -> None:
 def test_a_run_of_another_kind_is_not_gone_on_with(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(clips, out)
-    with pytest.raises(UserError, match="holds a run with another mode"):
+    with pytest.raises(UserError, match=r"holds a run with another mode \(search\)"):
         run(clips, out, "enroll")
-    with pytest.raises(UserError, match="holds a run with another settings"):
+    with pytest.raises(UserError, match=r"holds a run with other settings \(search\.top\)"):
         run(clips, out, settings=Settings(search=SearchSettings(top=1)))
     other = tmp_path / "other"
     shutil.copytree(clips, other)

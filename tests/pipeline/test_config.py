@@ -159,3 +159,16 @@ def test_loads_nothing_heavy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_what_ships_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings("configs/default.yaml") == Settings()
+    with pytest.raises(ConfigError, match=r"cannot read the configuration configs/other\.yaml"):
+        load_settings("configs/other.yaml")
+    with pytest.raises(ConfigError, match="cannot read the configuration"):
+        load_settings("configs/../configs/default.yaml")
+    here = tmp_path / "configs" / "default.yaml"
+    here.parent.mkdir()
+    here.write_text("search: {top: 2}\n")
+    assert load_settings("configs/default.yaml").search.top == 2

@@ -8,7 +8,7 @@ import pytest
 from scripted import WIDE, clip
 
 from pipeline.errors import SkeletonFileError, VideoError
-from pipeline.sources import Clip, clip_content, clips_below, expand
+from pipeline.sources import Clip, clip_content, clips_below, expand, links_out
 
 
 def touch(path: Path) -> Path:
@@ -58,8 +58,16 @@ def test_links_that_lead_out_and_folders_set_apart_are_left(tmp_path: Path) -> N
     (inside / "loop").symlink_to(inside)
     (inside / "broken.mp4").symlink_to(tmp_path / "nothing.mp4")
     assert [path.name for path in clips_below(inside, without=[inside / "out"])] == ["a.mp4"]
+    assert [path.name for path in links_out(inside)] == ["link.mp4"]
     touch(inside / "output.mp4")  # begins like the folder that is set apart, and is not in it
     assert [path.name for path in clips_below(inside, without=[inside / "out"])] == ["a.mp4", "output.mp4"]
+
+
+def test_a_folder_of_links_says_that_they_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").symlink_to(touch(tmp_path / "outside" / "a.mp4"))
+    with pytest.raises(VideoError, match=r"no clip below .*, links that lead out of it aside, which are not followed"):
+        expand([tmp_path / "in"])
 
 
 def test_an_empty_path_is_not_the_folder_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +80,7 @@ def test_an_empty_path_is_not_the_folder_one_is_in(tmp_path: Path, monkeypatch: 
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="no clip in"):
+    with pytest.raises(VideoError, match="no clip below"):
         expand([tmp_path])
 
 
