@@ -11,15 +11,15 @@ from types import TracebackType
 
 import numpy as np
 
-from pipeline import audit, backups, checking, exchange, keeping, reindexing
+from pipeline import audit, checking, exchange, forgetting, keeping, reindexing
 from pipeline.adding import Entry, add_clip
 from pipeline.database import Database
-from pipeline.erasing import erasing, finish_erasing
+from pipeline.erasing import finish_erasing
 from pipeline.errors import GalleryError
 from pipeline.gallery_file import log_of
 from pipeline.index_file import index_path
 from pipeline.indexing import purge_index
-from pipeline.names import person_name, tells
+from pipeline.names import person_name
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
     Added,
@@ -259,35 +259,14 @@ class Gallery:
 
         Raises UnknownNameError, GalleryError where the new name is another person's.
         """
-        wanted = person_name(new)
-        with erasing(self._database):
-            person = keeping.known_person(self._database, name)
-            if wanted != person_name(name) and list(
-                self._database.rows("SELECT 1 FROM people WHERE name = ?", (wanted,))
-            ):
-                raise GalleryError(
-                    f"somebody in the gallery {self.path} is called “{wanted}” already:"
-                    " if they are one person, use `reid gallery merge`"
-                )
-            self._database.change("UPDATE people SET name = ? WHERE id = ?", (wanted, person))
-            self._unname(name, wanted)
-            audit.record(self._database, "renamed", [person])
+        forgetting.rename(self._database, name, new)
 
     def merge(self, name: str, into: str) -> int:
         """Make two people one: `name` is gone as `rename` does it, `into` has the templates of both; how many moved.
 
         Raises UnknownNameError, GalleryError where they are the same.
         """
-        with erasing(self._database):
-            person, other = keeping.known_person(self._database, name), keeping.known_person(self._database, into)
-            if person == other:
-                raise GalleryError(f"“{person_name(name)}” cannot be merged with itself: give two names")
-            moved = self._database.change("UPDATE templates SET person = ? WHERE person = ?", (other, person))
-            keeping.drop_unused(self._database)
-            self._unname(name, into)
-            audit.pass_on(self._database, person, other)
-            audit.record(self._database, "merged", [other])
-        return moved
+        return forgetting.merge(self._database, name, into)
 
     def forget(self, name: str) -> Forgotten:
         """Delete a person with everything kept of them, down to the bytes in the file, and every backup of the gallery.
@@ -296,16 +275,7 @@ class Gallery:
         the person is deleted but old bytes cannot be erased yet, because another process still reads the file or there
         is no room to write it anew: they go the next time the gallery is opened.
         """
-        with erasing(self._database):
-            person = keeping.known_person(self._database, name)
-            count = self._database.change("DELETE FROM templates WHERE person = ?", (person,))
-            keeping.drop_unused(self._database)
-            self._unname(name)
-            audit.clear_of(self._database, person)
-            audit.record(self._database, "forgotten", [person])
-            backups.remove_all(self.path)
-            backups.remove_unfinished(self.path)
-        return Forgotten(person, count)
+        return forgetting.forget(self._database, name)
 
     def export(self, path: str | Path, progress: Progress = silent) -> None:
         """Write everything to one portable file, mode 0600: arrays where its name ends in .npz, else a gallery.
@@ -362,12 +332,6 @@ class Gallery:
         with suppress(GalleryError, OSError), self._database.alone():
             if self.empty:
                 self.path.unlink()
-
-    def _unname(self, name: str, instead: str = "") -> None:
-        """Keep no file's name that tells a name which is gone, unless what the person is called `instead` tells it."""
-        if not tells(instead, name):
-            keeping.unname(self._database, name)
-            audit.unname(self._database, name)
 
     def _own_encoder(self) -> EncoderId:
         if self._encoder is None:
