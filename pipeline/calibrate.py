@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline import normalize
+from pipeline import embed, normalize
 from pipeline.embed import describe
 from pipeline.errors import DatasetError, UserError
 from pipeline.lift import Lift
@@ -47,7 +47,7 @@ Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.2, "posture": 0.3, "joints": 0.05}
+SHRINKAGE = {"encoder": 0.2, "posture": 0.3, "joints": 0.05, "gait": 0.1}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
@@ -226,6 +226,7 @@ def write_calibrated(trained: Checkpoint, done: Calibration, out: Path, lift: Li
     metadata = trained.metadata | {
         "canonical": canonical.VERSION,
         "normalize": normalize.VERSION,
+        "descriptors": embed.VERSION,
         "fps": Settings().normalize.fps,
         "weights": done.weights,
         "threshold": round(done.threshold, 4),

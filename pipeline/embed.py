@@ -15,11 +15,14 @@ from pipeline.names import printable, reason_of
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
-from smsge.descriptors import joint_statistics_of, over_windows, posture_statistics_of
+from smsge.descriptors import joint_statistics_of, over_windows, posture_statistics_of, stride_swing
 from smsge.fusion import Standard, fuse
 from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
+
+VERSION = 2
+"""Of what `describe` gives, which goes up with every change to its numbers: standards fit one version of them."""
 
 WEIGHTS = Path(smsge.__file__).resolve().parent / "weights"
 """Where the encoders that ship lie: NAME.safetensors."""
@@ -28,9 +31,9 @@ WEIGHTS = Path(smsge.__file__).resolve().parent / "weights"
 class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
-    A checkpoint holds the encoder, the lift of its skeletons, if any, a `Standard` for each descriptor it joins
-    ("encoder", "posture", "joints") and, in its metadata, their `weights`, the calibrated `threshold` and, in files
-    that are not too old for them, `thresholds`.
+    A checkpoint holds the encoder, the lift of its skeletons, if any, a `Standard` for each descriptor it joins (of
+    "encoder", "posture", "joints", "gait") and, in its metadata, their `weights`, the calibrated `threshold` and, in
+    files that are not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
@@ -54,6 +57,12 @@ class TrackEmbedder:
             self.thresholds = Thresholds.single(self.threshold) if told is None else Thresholds.from_json(told)
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise _no_calibration(name, error) from error
+        described = checkpoint.metadata.get("descriptors", 1)
+        if described != VERSION:
+            raise CheckpointError(
+                f"{name}: was calibrated on descriptors of version {printable(str(described)[:20])}, here they are of"
+                f" version {VERSION}: calibrate it again, or use one that ships"
+            )
         self.weights = weights
         self.name = f"{name} ({' + '.join(weights)})"
         self.frames = checkpoint.model.config.frames
@@ -97,18 +106,23 @@ def lift_of(checkpoint: Checkpoint) -> Lift:
 def describe(
     checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
 ) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track, averaged with what it says
-    of its mirror image, which evens out from which side it was seen; posture (N, P) and joints (N, 6 J), the statistics
-    of these names over windows of two seconds.
+    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track; posture (N, P) and joints
+    (N, 6 J), the statistics of these names over windows of two seconds; gait (N, 6 J + 2), how the joints swing with
+    the stride.
+
+    Encoder and joints are averaged with what they say of the mirror image, which evens out from which side a walk was
+    seen. Posture and gait are not: how left and right differ tells people apart in them.
 
     Raises DatasetError where a track has no full window.
     """
     mirrored = [mirror(sequence) for sequence in sequences]
+    encoder = [embed_walks(checkpoint, walks, batch=batch) for walks in (sequences, mirrored)]
+    joints = [np.stack([over_windows(joint_statistics_of, walk) for walk in walks]) for walks in (sequences, mirrored)]
     return {
-        "encoder": (embed_walks(checkpoint, sequences, batch=batch) + embed_walks(checkpoint, mirrored, batch=batch))
-        / 2,
+        "encoder": np.mean(encoder, axis=0),
         "posture": np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences]),
-        "joints": np.stack([over_windows(joint_statistics_of, sequence) for sequence in sequences]),
+        "joints": np.mean(joints, axis=0),
+        "gait": np.stack([stride_swing(sequence) for sequence in sequences]),
     }
 
 

@@ -27,6 +27,7 @@ from smsge.bootstrap import mean_interval
 from smsge.centring import centre_of, centred
 from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
 from smsge.matching import cosine, matches_of, pair_scores, standardise, statistics
+from smsge.nearness import by_person, nearness
 from smsge.openset import FARS, leave_people_out
 from smsge.sequence import SkeletonSequence
 
@@ -162,11 +163,13 @@ def _as_they_are(gallery: Array, probes: Array) -> Compare:
 
 
 def _about_their_centre(gallery: Array, probes: Array, people: NDArray[np.str_]) -> Compare:
-    """As a search does: about the centre of those enrolled."""
+    """As a search does: about the centre of those enrolled, every track as near as its person is."""
+    names, order, starts = by_person(people)
 
     def compare(enrolled: NDArray[np.bool_]) -> Array:
         centre = centre_of(gallery[enrolled], people[enrolled])
-        return np.asarray(cosine(centred(probes, centre), centred(gallery, centre)))
+        likeness = nearness(centred(probes, centre), centred(gallery, centre)[order], starts)
+        return likeness[:, np.searchsorted(names, people)]
 
     return compare
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.thresholds import FAR, Thresholds
 from smsge.centring import centre_of, centred
+from smsge.nearness import by_person, nearness
 
 Array = NDArray[np.floating]
 
@@ -47,7 +48,8 @@ def named(
 
 def _name(vector: Array, gallery: Array, enrolled: NDArray[np.str_], thresholds: Thresholds, far: float) -> str | None:
     centre = centre_of(gallery, enrolled.tolist())
-    similarity = centred(gallery, centre) @ centred(vector[None], centre)[0]
+    names, order, starts = by_person(enrolled)
+    similarity = nearness(centred(vector[None], centre), centred(gallery, centre)[order], starts)[0]
     best = int(similarity.argmax())
-    needed = thresholds.among(far, len(np.unique(enrolled)), int((enrolled == enrolled[best]).sum()))
-    return str(enrolled[best]) if similarity[best] >= needed else None
+    needed = thresholds.among(far, len(names), int((enrolled == names[best]).sum()))
+    return str(names[best]) if similarity[best] >= needed else None

@@ -24,6 +24,7 @@ from pipeline.owners import Owners
 from pipeline.records import Candidate, EncoderId
 from pipeline.values import Progress, silent
 from smsge.centring import centre_of, centred
+from smsge.nearness import nearness
 
 LARGE = 20_000
 """Templates up to which a gallery is read anew whenever it is opened: that takes under a second."""
@@ -36,6 +37,9 @@ TOO_STALE = 0.05
 
 POOL = 100
 """Templates near each probe among which re-ranking looks for neighbours."""
+
+SPARE = 10
+"""People beyond those asked for, by their nearest template, among whom somebody's mean may be nearer still."""
 
 
 class VectorIndex(Protocol):
@@ -99,9 +103,10 @@ class Ranking:
 
         Call `update` first where it `is_behind`.
 
-        A person's similarity is the greatest cosine, about the gallery's centre, over their templates. As many
-        templates are asked for as the `top - 1` people with the most could fill, and one more: so all are found by an
-        exact index. One that is not may miss a person, but whom it finds has all templates looked at.
+        A person's similarity is the greatest cosine, about the gallery's centre, with any of their templates or with
+        the mean of them (`smsge.nearness`). As many templates are asked for as all but one of the people wanted could
+        fill who have the most, and one more: so all are found by an exact index. One that is not may miss a person, but
+        whom it finds has all templates looked at.
 
         Raises ValueError for probes of another shape.
 
@@ -113,19 +118,22 @@ class Ranking:
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
         top = min(top, self._owners.persons)
-        k = 1 + self._owners.largest(top - 1)
+        wanted = top if self._owners.largest(1) == 1 else min(top + SPARE, self._owners.persons)
+        k = 1 + self._owners.largest(wanted - 1)
         k = min(len(self._index), max(k, POOL) if rerank else k)
         probes = centred(probes, self._centre)
         products, ids = self._index.search(probes, k)
         distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
         return [
-            self._candidates(self._index, *row, top, k) for row in zip(probes, products, ids, distances, strict=True)
+            self._candidates(self._index, *row, top, wanted, k)
+            for row in zip(probes, products, ids, distances, strict=True)
         ]
 
     def _candidates(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
-                    distance: dict[int, float], top: int, k: int) -> list[Candidate]:  # fmt: skip
-        """The first `top` people. distance: of templates, where they are re-ranked."""
-        enough = len(ids) if distance else top
+                    distance: dict[int, float], top: int, wanted: int, k: int) -> list[Candidate]:  # fmt: skip
+        """The first `top` of the `wanted` people with the nearest templates. distance: of templates, where they are
+        re-ranked."""
+        enough = len(ids) if distance else wanted
         best = self._best(products, ids, enough)
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
@@ -133,15 +141,14 @@ class Ranking:
         people = list(best)
         if distance:
             apart = self._apart(ids, distance)
-            people.sort(key=lambda person: (apart[person], -best[person]))
-        people = people[:top]
-        if not index.exact:
-            held = [self._owners.count[person] for person in people]
-            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
-            best = dict(zip(people, np.maximum.reduceat(cosines, np.cumsum([0, *held[:-1]])).tolist(), strict=True))
-            if not distance:
-                people.sort(key=lambda person: -best[person])
+            people = sorted(people, key=lambda person: (apart[person], -best[person]))[:top]
         names, count = self._names, self._owners.count
+        if not index.exact or wanted > top or max(count[person] for person in people) > 1:
+            templates = index.vectors(self._owners.templates(np.array(people)))
+            starts = np.cumsum([0, *(count[person] for person in people[:-1])])
+            best = dict(zip(people, nearness(probe[None], templates, starts)[0].tolist(), strict=True))
+        if not distance:
+            people = sorted(people, key=lambda person: (-best[person], person))[:top]
         return [Candidate(names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
 
     def _best(self, products: np.ndarray, ids: np.ndarray, enough: int) -> dict[int, float]:

@@ -31,8 +31,8 @@ class ClipSource:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One person of a gallery, ranked against a probe. similarity: cosine, in [-1, 1], of the most similar of the
-    person's `templates`."""
+    """One person of a gallery, ranked against a probe. similarity: the greatest cosine, in [-1, 1], with one of
+    the person's `templates` or with their mean."""
 
     name: str
     similarity: float

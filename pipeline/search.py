@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One candidate: rank 1, 2 …; similarity is the cosine about the gallery's centre, in [-1, 1], of the most similar
-    of the person's `templates`."""
+    """One candidate: rank 1, 2 …; similarity is the greatest cosine about the gallery's centre, in [-1, 1], with one
+    of the person's `templates` or with their mean."""
 
     rank: int
     name: str

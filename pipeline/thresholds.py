@@ -1,8 +1,8 @@
 """Which similarity is enough: by the share of strangers that may pass, and by how many templates are compared.
 
-A probe is compared with a person's every template and the best counts, so a stranger with eight templates passes more
-easily than one with one. The thresholds are quantiles of comparisons of known people, kept only as far as there are
-enough comparisons to tell them.
+A probe is compared with a person's every template and with their mean, and the best counts, so a stranger with eight
+templates passes more easily than one with one. The thresholds are quantiles of comparisons of known people, kept only
+as far as there are enough comparisons to tell them.
 """
 
 import math
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DatasetError
 from smsge.matching import pair_scores, threshold_at_far
+from smsge.nearness import nearness_to_one
 
 Array = NDArray[np.floating]
 
@@ -238,14 +239,14 @@ def without_centre(threshold: float) -> float:
 def _impostors(
     similarity: Array, people: NDArray[np.int64], clips: NDArray[np.int64], held: int, generator: np.random.Generator
 ) -> Array:
-    """Each track against every draw of `held` tracks of each other person: the greatest of their similarities, (K,).
+    """Each track against every draw of `held` tracks of each other person, as `smsge.nearness` has it, (K,).
     people, clips: (N,), equal where the tracks' are; an unknown clip is -1 and equals no other."""
-    found = [np.zeros(0)]
+    found: list[Array] = [np.zeros(0)]
     for person in np.unique(people):
         others = people != person
         for draw in _draws(np.flatnonzero(people == person), held, generator):
             apart = others & ((clips[:, None] != clips[draw]) | (clips[draw] < 0)).all(axis=1)
-            found.append(similarity[np.ix_(apart, draw)].max(axis=1))
+            found.append(nearness_to_one(similarity[np.ix_(apart, draw)], similarity[np.ix_(draw, draw)]))
     return np.concatenate(found)
 
 

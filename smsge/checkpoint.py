@@ -23,9 +23,9 @@ from smsge.errors import CheckpointError, ConfigError
 from smsge.files import whole_file
 
 FORMAT, VERSION = "smsge-encoder", "1"
-FINGERPRINTED = ("canonical", "normalize", "fps", "form", "weights", "head")
-"""Metadata that changes what an embedding is: the versions of what makes skeletons canonical and of what comes
-before that, the frame rate, the skeletons' form, how descriptors are mixed, the head on the encoder."""
+FINGERPRINTED = ("canonical", "normalize", "descriptors", "fps", "form", "weights", "head")
+"""Metadata that changes what an embedding is: the versions of what makes skeletons canonical, of what comes before
+that and of what describes them, the frame rate, the skeletons' form, how descriptors are mixed, the encoder's head."""
 
 _MODEL, _EXTRA = "encoder.", "extra."
 _PLAIN = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32)

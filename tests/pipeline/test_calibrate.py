@@ -9,7 +9,7 @@ import torch
 
 from pipeline import normalize
 from pipeline.calibrate import FAR, Described, calibrate, described, write_calibrated
-from pipeline.embed import TrackEmbedder
+from pipeline.embed import VERSION, TrackEmbedder
 from pipeline.errors import DatasetError
 from pipeline.lift import Lift
 from pipeline.thresholds import Thresholds
@@ -30,7 +30,7 @@ def made_up(people: int, clips: int = 4) -> Described:
     raw = {
         part: np.repeat(generator.normal(size=(people, size)), clips, axis=0)
         + 0.5 * generator.normal(size=(people * clips, size))
-        for part, size in (("encoder", 12), ("posture", 20), ("joints", 16))
+        for part, size in (("encoder", 12), ("posture", 20), ("joints", 16), ("gait", 14))
     }
     return Described(raw, names, sessions)
 
@@ -116,7 +116,7 @@ def test_descriptors_that_are_not_joined_are_only_reported() -> None:
     fitted, held = made_up(16).parted()
     more = [replace(part, raw=part.raw | {"bones": part.raw["posture"][:, :3]}) for part in (fitted, held)]
     done = calibrate(*more)
-    assert set(done.standards) == set(done.weights) <= {"encoder", "posture", "joints"}
+    assert set(done.standards) == set(done.weights) <= {"encoder", "posture", "joints", "gait"}
     assert done.threshold == calibrate(fitted, held).threshold
     assert {"bones rank1", "joined rank1", "encoder mean_ap", "posture equal_error_rate"} <= set(done.report)
     assert done.report["joined rank1"] == 1.0
@@ -147,14 +147,14 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
             )
     tracks = described(trained, sequences)
     assert {name: len(rows) for name, rows in tracks.raw.items()} == dict.fromkeys(
-        ("encoder", "posture", "joints", "bones"), 36
+        ("encoder", "posture", "joints", "gait", "bones"), 36
     )
     assert (tracks.people[3], tracks.clips[4]) == ("p01", "p01/1")
     done = calibrate(*tracks.parted())
     lift = Lift(((np.ones((42, 42)), np.ones(42)),))
     path = write_calibrated(trained, done, tmp_path / "calibrated.safetensors", lift)
     read = load_checkpoint(path)
-    assert (read.metadata["step"], read.metadata["normalize"]) == (3, normalize.VERSION)
+    assert [read.metadata[key] for key in ("step", "normalize", "descriptors")] == [3, normalize.VERSION, VERSION]
     assert read.metadata["calibration"]["people"] == 3
     embedder = TrackEmbedder(read, "calibrated")
     np.testing.assert_array_equal(embedder.lift.layers[0][0], lift.layers[0][0])

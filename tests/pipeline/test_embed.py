@@ -110,6 +110,26 @@ def test_an_encoder_that_was_calibrated_on_other_skeletons_is_refused(weights: P
         load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
 
 
+@pytest.mark.parametrize("version", [None, 1, 99])
+def test_an_encoder_that_was_calibrated_on_other_descriptors_is_refused(weights: Path, version: int | None):
+    saved = load_checkpoint(weights)
+    metadata = {key: value for key, value in saved.metadata.items() if key != "descriptors"}
+    save_checkpoint(
+        weights, saved.model, saved.tensors, metadata if version is None else metadata | {"descriptors": version}
+    )
+    with pytest.raises(CheckpointError, match=f"descriptors of version {version or 1}, here they are of version 2"):
+        load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
+
+
+def test_joints_are_told_alike_of_a_walk_and_of_its_mirror_image(weights: Path):
+    walks = [walk(seed) for seed in range(3)]
+    seen, swapped = (describe(load_checkpoint(weights), part) for part in (walks, [mirror(one) for one in walks]))
+    for part in ("encoder", "joints"):
+        np.testing.assert_allclose(seen[part], swapped[part], atol=1e-5)
+    for part in ("posture", "gait"):
+        assert np.abs(seen[part] - swapped[part]).max() > 0.01
+
+
 def test_the_encoders_that_ship_lie_with_smsge_wherever_the_packages_are_put(tmp_path: Path):
     """As Ray does on the machines of a cluster: each in a folder of its own."""
     for name, package in (("one", pipeline), ("other", smsge)):

@@ -59,15 +59,20 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def naive(path: Path, probe: np.ndarray, top: int) -> list[tuple[str, float]]:
-    """Everybody by their best cosine about the centre, from the rows of the file."""
+    """Everybody by their best cosine about the centre, with a template or the mean, from the rows of the file."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, embedding FROM templates JOIN people ON people.id = person").fetchall()
     names = [name for name, _ in rows]
     vectors = np.stack([np.frombuffer(embedding, "<f4") for _, embedding in rows])
     centre = centre_of(vectors, names)
-    best: dict[str, float] = {}
-    for name, cosine in zip(names, (centred(vectors, centre) @ centred(probe[None], centre)[0]).tolist(), strict=True):
-        best[name] = max(best.get(name, -1.0), cosine)
+    own: dict[str, list[np.ndarray]] = {}
+    for name, vector in zip(names, centred(vectors, centre), strict=True):
+        own.setdefault(name, []).append(vector)
+    asked = centred(probe[None], centre)[0]
+    best = {}
+    for name, templates in own.items():
+        mean = np.mean(templates, axis=0)
+        best[name] = max(float(vector @ asked) for vector in [*templates, mean / np.linalg.norm(mean)])
     return sorted(best.items(), key=lambda item: -item[1])[:top]
 
 

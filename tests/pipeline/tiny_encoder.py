@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.embed import describe
+from pipeline.embed import VERSION, describe
 from smsge.checkpoint import Checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
@@ -32,6 +32,12 @@ def save_tiny(path: Path) -> Path:
         for part, vectors in raw.items()
         for key, value in fit_standard(vectors, names, 0.5, 8).tensors(part).items()
     }
-    metadata = {"weights": {"encoder": 0.25, "posture": 0.75}, "threshold": 0.4, "canonical": 1, "fps": 15.0}
+    metadata = {
+        "weights": {"encoder": 0.25, "posture": 0.75},
+        "threshold": 0.4,
+        "canonical": 1,
+        "descriptors": VERSION,
+        "fps": 15.0,
+    }
     save_checkpoint(path, model, tensors, metadata)
     return path

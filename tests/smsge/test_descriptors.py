@@ -14,6 +14,7 @@ from smsge.descriptors import (
     over_windows,
     posture_statistics,
     posture_statistics_of,
+    stride_swing,
 )
 from smsge.layouts import CASIA14, LAYOUTS, SkeletonLayout
 from smsge.sequence import SkeletonSequence
@@ -105,8 +106,54 @@ def test_a_track_is_described_stretch_by_stretch() -> None:
 
 def test_over_windows_is_the_mean_of_what_each_window_says() -> None:
     walking = SkeletonSequence(canonicalize(walk(CASIA14), CASIA14, 15.0), CASIA14, 15.0)
-    cut = walking.windows(15, 5)
+    cut = walking.windows(30, 10)
+    assert len(cut) > 1
     expected = np.mean([posture_statistics_of(window[None], CASIA14)[0] for window in cut], axis=0)
-    assert over_windows(posture_statistics_of, walking, 1.0) == pytest.approx(expected)
+    assert over_windows(posture_statistics_of, walking) == pytest.approx(expected)
     short = SkeletonSequence(walking.joints[:10], CASIA14, 15.0)
     assert over_windows(posture_statistics_of, short) == pytest.approx(posture_statistics(short))
+
+
+def strider(frequency: float, frames: int, late: int = 0) -> SkeletonSequence:
+    """Somebody whose feet and hands swing 0.3 and 0.2 ahead, and whose left hand goes up, a quarter of a stride later,
+    by 0.1; filmed `late` frames later."""
+    turn = 2 * np.pi * frequency * (np.arange(frames) + late) / 15.0
+    joints = np.repeat(figure().joints[:1], frames, axis=0)
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        joints[:, CASIA14.index[f"{side} ankle"], 2] += sign * 0.3 * np.cos(turn)
+        joints[:, CASIA14.index[f"{side} wrist"], 2] -= sign * 0.2 * np.cos(turn)
+    joints[:, CASIA14.index["left wrist"], 1] += 0.1 * np.sin(turn)
+    return SkeletonSequence(joints, CASIA14, 15.0)
+
+
+@pytest.mark.parametrize("frequency", [0.7, 0.95, 1.2])
+def test_a_stride_is_told_by_what_swings_with_it(frequency: float) -> None:
+    told = stride_swing(strider(frequency, 90))
+    assert told.shape == (6 * 14 + 2,)
+    ahead, across = told[:42].reshape(14, 3), told[42:84].reshape(14, 3)
+    expected = np.zeros((2, 14, 3))
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        expected[0, CASIA14.index[f"{side} ankle"], 2] = sign * 0.3
+        expected[0, CASIA14.index[f"{side} wrist"], 2] = sign * -0.2
+    expected[1, CASIA14.index["left wrist"], 1] = 0.1
+    assert ahead == pytest.approx(expected[0], abs=0.02)
+    assert across == pytest.approx(expected[1], abs=0.02)
+    assert told[84] == pytest.approx(frequency)
+    assert told[85] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_stride_is_told_alike_wherever_the_clip_begins() -> None:
+    assert stride_swing(strider(0.95, 60, late=5)) == pytest.approx(stride_swing(strider(0.95, 60)), abs=0.02)
+
+
+def test_a_stride_is_told_of_tracks_without_two_seconds_in_a_row() -> None:
+    parts = [strider(0.95, 22).joints, strider(0.95, 28, late=3).joints]
+    broken = SkeletonSequence(np.concatenate(parts), CASIA14, 15.0, np.repeat([0, 1], [22, 28]))
+    assert stride_swing(broken) == pytest.approx(stride_swing(strider(0.95, 60)), abs=0.05)
+
+
+def test_who_stands_still_has_no_stride() -> None:
+    told = stride_swing(figure())
+    assert np.isfinite(told).all()
+    assert told[:84] == pytest.approx(np.zeros(84), abs=1e-6)
+    assert told[85] == pytest.approx(0.0)
