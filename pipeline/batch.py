@@ -14,7 +14,7 @@ from typing import Any, Literal
 from rich.table import Table
 
 from pipeline.crew import Alive, Done, Engine
-from pipeline.documents import exit_code, read_json, save_json
+from pipeline.documents import exit_code, save_json
 from pipeline.enroll import CLIP_ERRORS, enroll_reading, refuse_known, refuse_read_only
 from pipeline.enrolled import ClipEnrolment
 from pipeline.errors import (
@@ -32,9 +32,10 @@ from pipeline.ledger import ROWS, Ledger
 from pipeline.names import printable
 from pipeline.pool import run_tasks
 from pipeline.probes import Reader, Reading, own_embedder
+from pipeline.resuming import refuse_another_run
 from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
-from pipeline.sources import clip_content, clips_below, links_out, no_clip, placed
+from pipeline.sources import clip_content, clips_below, no_clip, placed
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent
 
@@ -132,9 +133,9 @@ def batch(
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: at least one is needed")
     began = time.monotonic()
-    clips = clips_below(folder, without=[out])
+    clips, links = clips_below(folder, without=[out])
     if not clips:
-        raise no_clip(folder)
+        raise no_clip(folder, links)
     if mode == "search":
         refuse_empty(gallery)
     else:
@@ -144,7 +145,7 @@ def batch(
         threshold_for(settings, thresholds_in_use(gallery, embedder))  # a wrong rate is told before the work
     with Ledger(out) as ledger:
         run = _Run(folder, out, mode, gallery, settings, embedder, clips, ledger)
-        _check_same_run(out / SUMMARY, run.identity())
+        refuse_another_run(out / SUMMARY, run.identity())
         outdated = sum(row.get("status") != "failed" for row in ledger.resume(run.keeps))
         paths = {clip.relative_to(folder).as_posix(): clip for clip in clips}
         resumed = sum(name in ledger.rows for name in paths)
@@ -171,7 +172,7 @@ def batch(
         result = BatchResult(
             mode, str(folder.resolve()), str(out), str(gallery.path.resolve()), embedder.name,
             clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
-            already=sum(row["status"] == "already" for row in rows), links=len(links_out(folder)), failures=failures,
+            already=sum(row["status"] == "already" for row in rows), links=len(links), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
         )  # fmt: skip
         save_json(out / SUMMARY, {**run.identity(), "finished": True, **result.json()})
@@ -332,35 +333,3 @@ class _Run:
             except (VideoError, SkeletonFileError):
                 self.contents[clip] = ""  # the worker meets the same error, and its row tells it
         return self.contents[clip]
-
-
-def _check_same_run(path: Path, identity: dict[str, Any]) -> None:
-    """Refuse to go on in a folder that holds a run of another kind: its rows would answer another question."""
-    told = read_json(path)
-    if not isinstance(told, dict):
-        return
-    for key in told.keys() & {"folder", "gallery"}:
-        told[key] = str(Path(str(told[key])).resolve())  # earlier versions wrote them as they were given
-    for key, value in identity.items():
-        if (before := told.get(key)) != value:
-            raise UserError(
-                f"{path.parent} holds a run with {_another(key, before, value)}: choose another --out, or delete that"
-                " folder"
-            )
-
-
-def _another(key: str, before: Any, now: Any) -> str:
-    """What differs between a run's identity and that of the run before."""
-    if key == "settings" and isinstance(before, dict):
-        old, new = _leaves(before), _leaves(now)
-        return f"other settings ({', '.join(sorted(one for one in old | new if old.get(one) != new.get(one)))})"
-    return "another encoder" if key == "fingerprint" else f"another {key} ({printable(str(before))})"
-
-
-def _leaves(settings: dict[str, Any]) -> dict[str, Any]:
-    """`section.key` for every setting, as `--set` takes them."""
-    return {
-        f"{section}.{key}": value
-        for section, values in settings.items() if isinstance(values, dict)
-        for key, value in values.items()
-    }  # fmt: skip

@@ -100,8 +100,12 @@ _Loader.add_implicit_resolver(
 
 
 def _parse(text: str) -> Any:
-    """As `yaml.safe_load`, which takes no loader of one's own; a `SafeLoader` builds nothing but plain values."""
-    return yaml.load(text, _Loader)
+    """What `yaml.safe_load` does, by `_Loader`: a `SafeLoader` builds nothing but plain values."""
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _shipped(path: Path) -> Path:

@@ -97,6 +97,11 @@ class Owners:
         """How many templates nobody has, the person with the most, those two with the most, and so on."""
         return [0, *np.cumsum(np.sort(np.diff(self._by_person[1]))[::-1]).tolist()]
 
+    @property
+    def several(self) -> bool:
+        """Whether anybody has more than one template."""
+        return self.largest(1) > 1
+
     def largest(self, count: int) -> int:
         """How many templates the `count` people with the most have between them."""
         return self._most[min(count, self.persons)]

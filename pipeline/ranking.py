@@ -118,7 +118,7 @@ class Ranking:
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
         top = min(top, self._owners.persons)
-        wanted = top if self._owners.largest(1) == 1 else min(top + SPARE, self._owners.persons)
+        wanted = min(top + SPARE, self._owners.persons) if self._owners.several else top
         k = 1 + self._owners.largest(wanted - 1)
         k = min(len(self._index), max(k, POOL) if rerank else k)
         probes = centred(probes, self._centre)
@@ -143,7 +143,7 @@ class Ranking:
             apart = self._apart(ids, distance)
             people = sorted(people, key=lambda person: (apart[person], -best[person]))[:top]
         names, count = self._names, self._owners.count
-        if not index.exact or wanted > top or max(count[person] for person in people) > 1:
+        if not index.exact or self._owners.several:
             templates = index.vectors(self._owners.templates(np.array(people)))
             starts = np.cumsum([0, *(count[person] for person in people[:-1])])
             best = dict(zip(people, nearness(probe[None], templates, starts)[0].tolist(), strict=True))

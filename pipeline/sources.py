@@ -40,9 +40,10 @@ def expand(sources: Iterable[str | Path]) -> list[Clip]:
         if is_stream(str(source)):
             found = [Clip(str(source), "")]
         elif path.is_dir():
-            found = [placed(path, clip) for clip in clips_below(path)]
-            if not found:
-                raise no_clip(path)
+            below, links = clips_below(path)
+            if not below:
+                raise no_clip(path, links)
+            found = [placed(path, clip) for clip in below]
         else:
             found = [Clip(str(source), path.stem)]
         for clip in found:
@@ -56,36 +57,31 @@ def placed(folder: Path, clip: Path) -> Clip:
     return Clip(str(clip), inside[0] if len(inside) > 1 else clip.stem, grouped=len(inside) > 1)
 
 
-def clips_below(folder: Path, without: Sequence[Path] = ()) -> list[Path]:
-    """Every clip and file of skeletons below `folder`, sorted; nothing below a folder of `without`.
+def clips_below(folder: Path, without: Sequence[Path] = ()) -> tuple[list[Path], list[Path]]:
+    """Every clip and file of skeletons below `folder`, sorted, and the links left aside; nothing below a folder of
+    `without`.
 
-    A link that leads out of `folder` is left aside (`links_out` tells which), so that a run over a folder reads that
-    folder only. A file of skeletons is left aside where a clip of the same name lies beside it: they are the same
-    footage.
+    A link that leads out of `folder` is left aside, so that a run over a folder reads that folder only. A file of
+    skeletons is left aside, and not told, where a clip of the same name lies beside it: they are the same footage.
     """
-    apart = [path.resolve() for path in without]
-    leading_out = set(links_out(folder))
-    clips = [clip for clip in find_clips(folder) if clip not in leading_out]
+    root, apart = folder.resolve(), [path.resolve() for path in without]
+    clips: list[Path] = []
+    links: list[Path] = []
+    for clip in find_clips(folder):
+        real = clip.resolve()
+        if not any(real.is_relative_to(path) for path in apart):
+            (clips if real.is_relative_to(root) else links).append(clip)
     beside = {clip.with_suffix("") for clip in clips if not is_skeletons(str(clip))}
-    found = []
-    for clip in clips:
-        if any(clip.resolve().is_relative_to(path) for path in apart):
-            continue
-        if is_skeletons(str(clip)) and (clip.with_suffix("") in beside or not _holds_skeletons(clip)):
-            continue
-        found.append(clip)
-    return found
+    wanted = [
+        clip for clip in clips
+        if not is_skeletons(str(clip)) or (clip.with_suffix("") not in beside and _holds_skeletons(clip))
+    ]  # fmt: skip
+    return wanted, links
 
 
-def links_out(folder: Path) -> list[Path]:
-    """What lies below `folder`, is called like a clip and is a link to something elsewhere: it is not followed."""
-    root = folder.resolve()
-    return [clip for clip in find_clips(folder) if not clip.resolve().is_relative_to(root)]
-
-
-def no_clip(folder: Path) -> VideoError:
+def no_clip(folder: Path, links: Sequence[Path]) -> VideoError:
     """That there is none in `folder`, and what to give instead."""
-    aside = ", links that lead out of it aside, which are not followed" if links_out(folder) else ""
+    aside = ", links that lead out of it aside, which are not followed" if links else ""
     return VideoError(f"no clip below {folder}{aside}: give a folder that holds videos or skeletons (.npz)")
 
 

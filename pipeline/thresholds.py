@@ -41,9 +41,9 @@ MOST = 64
 """Rates, and numbers of templates, believed in a file."""
 
 ALIKE = 0.45
-"""What strangers filmed alike have in common, on average: the cosine of different people, 0.05 where rendered people
-walk round before one kind of good camera, 0.41 on small grey footage of real ones. A gallery shows it, and its
-searches take it off (`smsge.centring`); two tracks alone do not."""
+"""What strangers filmed alike have in common, on average, and a little more: the cosine of different people is 0.02 to
+0.05 where rendered people are filmed by one kind of camera, and 0.34 on small grey footage of real ones. A gallery
+shows it, and its searches take it off (`smsge.centring`); two tracks alone do not."""
 
 _NORMAL = NormalDist()
 

@@ -129,8 +129,8 @@ def stride_swing(sequence: SkeletonSequence) -> Array:
 
     where phi is when the left foot is farthest ahead. What is given are the a and the b, averaged over windows, f in
     strides a second, and the share of variance that was taken off. The mean m is left to `joint_statistics_of`. After
-    the Fourier descriptions of gait since Cunado, Nixon and Carter (1997), in 3D and with one harmonic: the second
-    is below what a pose estimator tells of real people.
+    the Fourier descriptions of gait since Cunado, Nixon and Carter ("Using gait as a biometric, via phase-weighted
+    magnitude spectra", AVBPA 1997), in 3D and with one harmonic: a second one helped rendered people only.
     """
     windows = _windows(sequence)
     clips = [windows] if len(windows) else [stretch[None] for stretch in sequence.stretches()]

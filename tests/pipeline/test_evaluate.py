@@ -60,6 +60,16 @@ def test_whoever_asks_as_a_stranger_is_not_in_the_centre():
     assert found.true_accepts in (0.0, 1.0)
 
 
+def test_a_track_is_as_near_as_its_person_whose_mean_may_be_nearest():
+    ann, ben, cat = np.eye(3, dtype=np.float32)
+    gallery = np.stack([(ann + ben) / 2**0.5, cat, (ann - ben) / 2**0.5])
+    names = np.array(["ann", "cat", "ann"])
+    told = _about_their_centre(gallery, ann[None], names)(np.ones(3, bool))[0]
+    nearest = np.max(centred(gallery, centre_of(gallery, names)) @ centred(ann[None], centre_of(gallery, names))[0])
+    assert told[0] == told[2] > nearest + 0.1
+    assert told[1] < 0.1
+
+
 def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
     gallery, probes = [sequence("ann", "g1")], [sequence("ann", "c1")]
     compare = _as_they_are(np.eye(1, 2), np.ones((1, 2)))

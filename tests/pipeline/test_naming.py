@@ -38,3 +38,10 @@ def test_more_is_asked_of_somebody_with_more_templates_and_among_more_people() -
         probe = (ANN + 0.3 * CAT)[None] / np.linalg.norm(ANN + 0.3 * CAT)
         shares = [named(gallery, who, probe, np.array(["ann"]), thresholds).right for thresholds in (lenient, strict)]
         assert shares == pytest.approx([1, 0])
+
+
+def test_somebody_is_called_by_the_mean_of_their_templates() -> None:
+    """Between two templates of Ann, 0.71 from each of them, and right at their mean."""
+    gallery, who = np.stack([(ANN + BEN) / 2**0.5, (ANN - BEN) / 2**0.5, CAT]), np.array(["ann", "ann", "cat"])
+    told = named(gallery, who, ANN[None], np.array(["ann"]), Thresholds.single(0.9))
+    assert (told.right, told.stranger) == (1, 0)

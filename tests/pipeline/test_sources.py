@@ -8,7 +8,7 @@ import pytest
 from scripted import WIDE, clip
 
 from pipeline.errors import SkeletonFileError, VideoError
-from pipeline.sources import Clip, clip_content, clips_below, expand, links_out
+from pipeline.sources import Clip, clip_content, clips_below, expand
 
 
 def touch(path: Path) -> Path:
@@ -45,7 +45,7 @@ def test_skeletons_count_where_they_are_skeletons_without_their_clip(tmp_path: P
     clip(tmp_path / "b.npz", (WIDE, 0, 2))
     np.savez(tmp_path / "truth.npz", joints=np.zeros(3))
     touch(tmp_path / "torn.npz")  # may have held skeletons: left aside, nobody would hear of it
-    assert [path.name for path in clips_below(tmp_path)] == ["a.mp4", "b.npz", "torn.npz"]
+    assert [path.name for path in clips_below(tmp_path)[0]] == ["a.mp4", "b.npz", "torn.npz"]
 
 
 def test_links_that_lead_out_and_folders_set_apart_are_left(tmp_path: Path) -> None:
@@ -57,10 +57,10 @@ def test_links_that_lead_out_and_folders_set_apart_are_left(tmp_path: Path) -> N
     (inside / "folder").symlink_to(outside.parent)
     (inside / "loop").symlink_to(inside)
     (inside / "broken.mp4").symlink_to(tmp_path / "nothing.mp4")
-    assert [path.name for path in clips_below(inside, without=[inside / "out"])] == ["a.mp4"]
-    assert [path.name for path in links_out(inside)] == ["link.mp4"]
+    below = clips_below(inside, without=[inside / "out"])
+    assert [[path.name for path in found] for found in below] == [["a.mp4"], ["link.mp4"]]
     touch(inside / "output.mp4")  # begins like the folder that is set apart, and is not in it
-    assert [path.name for path in clips_below(inside, without=[inside / "out"])] == ["a.mp4", "output.mp4"]
+    assert [path.name for path in clips_below(inside, without=[inside / "out"])[0]] == ["a.mp4", "output.mp4"]
 
 
 def test_a_folder_of_links_says_that_they_are_not_followed(tmp_path: Path) -> None:

@@ -95,6 +95,25 @@ def test_more_templates_and_rarer_strangers_never_ask_for_less() -> None:
         assert (np.diff(values, axis=1) >= 0).all()
 
 
+def test_what_two_templates_ask_for_is_told_of_their_mean_too() -> None:
+    """Strangers between the two tracks that everybody has are nearer to their mean than to either of them."""
+    generator = np.random.default_rng(4)
+    axes = generator.normal(size=(60, 6))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    side = generator.normal(size=(60, 6))
+    side -= (side * axes).sum(axis=1, keepdims=True) * axes
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    vectors = np.stack([0.5 * axes + 0.75**0.5 * side, 0.5 * axes - 0.75**0.5 * side], axis=1).reshape(120, 6)
+    people = np.repeat([f"p{number:02d}" for number in range(60)], 2)
+    told = Thresholds.fit(vectors @ vectors.T, people, np.arange(120).astype(str), np.random.default_rng(0))
+    strangers = people[:, None] != people[None, ::2]
+    passed = (vectors @ axes.T)[strangers]
+    nearest = np.maximum(vectors @ vectors[::2].T, vectors @ vectors[1::2].T)[strangers]
+    wanted = np.quantile(np.maximum(passed, nearest), 0.99)
+    assert told.at(0.01, 2) == pytest.approx(wanted, abs=0.008)
+    assert wanted > np.quantile(nearest, 0.99) + 0.02
+
+
 def test_only_what_the_comparisons_can_tell_is_kept() -> None:
     found = fitted(30, 4)
     assert found.templates == (1, 2, 4)
