@@ -23,7 +23,7 @@ from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.pairs import read_shots
 from smsge.centring import centre_of, centred
 from smsge.matching import threshold_at_far
-from smsge.nearness import by_person, nearness
+from smsge.nearness import by_person, means_of, nearness
 
 Compare = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 ENROLLED = (1, 2, 3)  # shots of a person
@@ -36,8 +36,7 @@ def nearest(probes: np.ndarray, templates: np.ndarray, starts: np.ndarray) -> np
 
 def mean(probes: np.ndarray, templates: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """(M, P) cosines with the mean of each person's templates."""
-    sums = np.add.reduceat(templates, starts, axis=0)
-    return probes @ (sums / np.linalg.norm(sums, axis=1, keepdims=True)).T
+    return probes @ means_of(templates, starts).T
 
 
 COMPARED: dict[str, Compare] = {"the nearest": nearest, "their mean": mean, "the nearer of both": nearness}

@@ -42,6 +42,7 @@ class FaissIndex:
     def __init__(self, dim: int) -> None:
         self._vectors = faiss.IndexFlatIP(dim)  # FAISS's own index with ids takes longer
         self._ids = np.zeros(0, np.int64)
+        self._order: np.ndarray | None = None  # of the ids, found when it is first asked for
         self._on_gpu = _Copy(lambda: self._vectors)
 
     def __len__(self) -> int:
@@ -50,14 +51,14 @@ class FaissIndex:
     def add(self, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Add vectors (n, D) float32 under ids (n,) int64, none of which is in the index."""
         self._vectors.add(np.ascontiguousarray(vectors, np.float32))
-        self._ids = np.concatenate([self._ids, ids])
+        self._ids, self._order = np.concatenate([self._ids, ids]), None
         self._on_gpu.drop()
 
     def remove(self, ids: np.ndarray) -> None:
         """Remove the vectors with these ids (n,), which are in the index."""
         gone = np.isin(self._ids, ids)
         self._vectors.remove_ids(np.flatnonzero(gone))  # which moves the others up
-        self._ids = self._ids[~gone]
+        self._ids, self._order = self._ids[~gone], None
         self._on_gpu.drop()
 
     def search(self, probes: np.ndarray, k: int, thorough: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -73,8 +74,9 @@ class FaissIndex:
 
     def vectors(self, ids: np.ndarray) -> np.ndarray:
         """The vectors (n, D) float32 that were added under these ids (n,)."""
-        order = np.argsort(self._ids)
-        places = order[np.searchsorted(self._ids, ids, sorter=order)]
+        if self._order is None:
+            self._order = np.argsort(self._ids)
+        places = self._order[np.searchsorted(self._ids, ids, sorter=self._order)]
         return np.asarray(self._vectors.reconstruct_batch(places))
 
 

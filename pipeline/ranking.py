@@ -24,7 +24,7 @@ from pipeline.owners import Owners
 from pipeline.records import Candidate, EncoderId
 from pipeline.values import Progress, silent
 from smsge.centring import centre_of, centred
-from smsge.nearness import nearness
+from smsge.nearness import means_of
 
 LARGE = 20_000
 """Templates up to which a gallery is read anew whenever it is opened: that takes under a second."""
@@ -37,9 +37,6 @@ TOO_STALE = 0.05
 
 POOL = 100
 """Templates near each probe among which re-ranking looks for neighbours."""
-
-SPARE = 10
-"""People beyond those asked for, by their nearest template, among whom somebody's mean may be nearer still."""
 
 
 class VectorIndex(Protocol):
@@ -97,16 +94,17 @@ class Ranking:
         self._owners = Owners.none()
         self._names: dict[int, str] = {}
         self._builder: Builder | None = None
+        self._means: tuple[np.ndarray, np.ndarray] | None = None
 
     def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
         """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
 
         Call `update` first where it `is_behind`.
 
-        A person's similarity is the greatest cosine, about the gallery's centre, with any of their templates or with
-        the mean of them (`smsge.nearness`). As many templates are asked for as all but one of the people wanted could
-        fill who have the most, and one more: so all are found by an exact index. One that is not may miss a person, but
-        whom it finds has all templates looked at.
+        A person's similarity is the greatest cosine, about the gallery's centre, with any of their templates or, where
+        the index is in memory, with the mean of them (`smsge.nearness`). As many templates are asked for as the
+        `top - 1` people with the most could fill, and one more: so all are found by an exact index. One that is not may
+        miss a person, but whom it finds has all templates looked at.
 
         Raises ValueError for probes of another shape.
 
@@ -118,38 +116,52 @@ class Ranking:
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
         top = min(top, self._owners.persons)
-        wanted = min(top + SPARE, self._owners.persons) if self._owners.several else top
-        k = 1 + self._owners.largest(wanted - 1)
+        k = 1 + self._owners.largest(top - 1)
         k = min(len(self._index), max(k, POOL) if rerank else k)
         probes = centred(probes, self._centre)
         products, ids = self._index.search(probes, k)
         distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
         return [
-            self._candidates(self._index, *row, top, wanted, k)
-            for row in zip(probes, products, ids, distances, strict=True)
+            self._candidates(self._index, *row, top, k) for row in zip(probes, products, ids, distances, strict=True)
         ]
 
     def _candidates(self, index: VectorIndex, probe: np.ndarray, products: np.ndarray, ids: np.ndarray,
-                    distance: dict[int, float], top: int, wanted: int, k: int) -> list[Candidate]:  # fmt: skip
-        """The first `top` of the `wanted` people with the nearest templates. distance: of templates, where they are
-        re-ranked."""
-        enough = len(ids) if distance else wanted
+                    distance: dict[int, float], top: int, k: int) -> list[Candidate]:  # fmt: skip
+        """The first `top` people. distance: of templates, where they are re-ranked."""
+        enough = len(ids) if distance else top
         best = self._best(products, ids, enough)
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
             best = self._best(products, ids, enough)
-        people = list(best)
+        best = self._with_means(best, probe, top)
+        people = sorted(best, key=lambda person: (-best[person], person))
         if distance:
             apart = self._apart(ids, distance)
-            people = sorted(people, key=lambda person: (apart[person], -best[person]))[:top]
+            people.sort(key=lambda person: apart.get(person, math.inf))
+        people = people[:top]
+        if not index.exact:
+            held = [self._owners.count[person] for person in people]
+            cosines = index.vectors(self._owners.templates(np.array(people))) @ probe
+            best = dict(zip(people, np.maximum.reduceat(cosines, np.cumsum([0, *held[:-1]])).tolist(), strict=True))
+            if not distance:
+                people.sort(key=lambda person: -best[person])
         names, count = self._names, self._owners.count
-        if not index.exact or self._owners.several:
-            templates = index.vectors(self._owners.templates(np.array(people)))
-            starts = np.cumsum([0, *(count[person] for person in people[:-1])])
-            best = dict(zip(people, nearness(probe[None], templates, starts)[0].tolist(), strict=True))
-        if not distance:
-            people = sorted(people, key=lambda person: (-best[person], person))[:top]
         return [Candidate(names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
+
+    def _with_means(self, best: dict[int, float], probe: np.ndarray, top: int) -> dict[int, float]:
+        """`best` of the `top` people with the nearest templates, or more -> that of everybody among the first `top`.
+
+        Whoever is neither among the nearest by a template nor among the `top` by their mean has as many before them.
+        """
+        if self._means is None:
+            return best
+        persons, means = self._means
+        cosines = means @ probe
+        first = np.argpartition(-cosines, min(top, len(persons)) - 1)[:top]
+        found = {*best, *persons[first].tolist()}
+        places = np.searchsorted(persons, sorted(found))
+        told = dict(zip(sorted(found), cosines[places].tolist(), strict=True))
+        return {person: max(best.get(person, -1.0), cosine) for person, cosine in told.items()}
 
     def _best(self, products: np.ndarray, ids: np.ndarray, enough: int) -> dict[int, float]:
         """The greatest product of each of the first `enough` people found, falling; products fall."""
@@ -203,6 +215,7 @@ class Ranking:
             self._follow(owners, encoder.dim, progress)
         else:
             self._begin(owners, encoder.dim, progress)
+        self._means = self._means_in_memory()
         self._names = names
         self._seen, self._state, self._held = seen, state, held
 
@@ -271,6 +284,16 @@ class Ranking:
         self._index.add(owners.ids, centred(vectors, self._centre))
         self._owners = self._centred = owners
         self._on_disk = False
+
+    def _means_in_memory(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Persons (P,), rising, and the means of their templates (P, D), of unit length. None where nobody has several,
+        and for an index on disk: to read all of it takes longer than to open it."""
+        if self._index is None or self._on_disk or not self._owners.several:
+            return None
+        persons = np.array(list(self._owners.count), np.int64)
+        templates = self._index.vectors(self._owners.templates(persons))
+        starts = np.cumsum([0, *self._owners.count.values()])[:-1]
+        return persons, means_of(templates, starts)
 
     def _open(self, owners: Owners) -> bool:
         """Take the index beside the gallery; whether there is one that will do."""

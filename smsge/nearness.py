@@ -15,16 +15,21 @@ _TINY = 1e-12
 def nearness(probes: Array, templates: Array, starts: NDArray[np.integer]) -> Array:
     """(M, D) probes and (N, D) templates, all of unit length, those of a person together; starts: (P,) where each
     person's begin, rising from 0 -> (M, P): the greatest cosine with a template, or with the mean of all."""
-    cosines = probes @ templates.T
+    nearest = np.maximum.reduceat(probes @ templates.T, starts, axis=1)
+    return _clipped(np.maximum(nearest, probes @ means_of(templates, starts).T))
+
+
+def means_of(templates: Array, starts: NDArray[np.integer]) -> Array:
+    """(P, D), of unit length, the directions of the means of each person's templates; nought where they cancel out."""
     sums = np.add.reduceat(templates, starts, axis=0)
-    lengths = np.sqrt(np.vecdot(sums, sums))
-    return _either(np.maximum.reduceat(cosines, starts, axis=1), np.add.reduceat(cosines, starts, axis=1), lengths)
+    return np.asarray(sums / np.maximum(np.sqrt(np.vecdot(sums, sums)), _TINY)[:, None])
 
 
 def nearness_to_one(cosines: Array, among: Array) -> Array:
     """The same of one person, from (M, n) cosines of probes with the templates, and (n, n) those of the templates with
     one another -> (M,)."""
-    return _either(cosines.max(axis=1), cosines.sum(axis=1), np.sqrt(max(float(among.sum()), 0.0)))
+    length = max(float(among.sum()), 0.0) ** 0.5
+    return _clipped(np.maximum(cosines.max(axis=1), cosines.sum(axis=1) / max(length, _TINY)))
 
 
 def by_person(people: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray[np.int64], NDArray[np.int64]]:
@@ -34,5 +39,5 @@ def by_person(people: NDArray[np.generic]) -> tuple[NDArray[np.generic], NDArray
     return names, order, starts
 
 
-def _either(nearest: Array, summed: Array, lengths: Array | float) -> Array:
-    return np.asarray(np.clip(np.maximum(nearest, summed / np.maximum(lengths, _TINY)), -1.0, 1.0))
+def _clipped(cosines: Array) -> Array:
+    return np.asarray(np.clip(cosines, -1.0, 1.0))
