@@ -236,7 +236,8 @@ class Gallery:
 
         A person's similarity is the greatest cosine, about the gallery's centre (`smsge.centring`), with any of their
         templates or, where the index is in memory, with the mean of them (`smsge.nearness`); fewer than `top` only
-        where fewer are enrolled. rerank: order them by k-reciprocal re-ranking (`pipeline.ranking`), their similarities as without.
+        where fewer are enrolled. rerank: order them by k-reciprocal re-ranking (`pipeline.ranking`), their similarities
+        as without.
         Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
         where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
         """
