@@ -25,6 +25,7 @@ from pipeline.population import Take, read_takes, skeletons_of
 from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
+from pipeline.values import Progress, silent
 from smsge import canonical
 from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -55,6 +56,10 @@ RANK = 64
 
 STEP = 0.1
 """Between the weights of a descriptor that are tried."""
+
+
+ONCE = 32
+"""Tracks that are described at a time."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class Calibration:
     report: dict[str, float]
 
 
-def calibrate(fitted: Described, held: Described) -> Calibration:
+def calibrate(fitted: Described, held: Described, progress: Progress = silent) -> Calibration:
     """fitted: people that the discriminants are fitted to; held: others, for the weights, the thresholds and the
     report.
 
@@ -106,7 +111,7 @@ def calibrate(fitted: Described, held: Described) -> Calibration:
     """
     standards = _standards(fitted)
     parts = {name: standard(held.raw[name]) for name, standard in standards.items()}
-    weights = _best_weights(parts, held)
+    weights = _best_weights(parts, held, progress)
     joined = fuse([parts[name] for name in weights], list(weights.values()))
     plain = {name: standardise(rows, *statistics(fitted.raw[name])) for name, rows in sorted(held.raw.items())}
     labels = held.people, held.people, held.clips, held.clips
@@ -152,7 +157,9 @@ def _standards(tracks: Described) -> dict[str, Standard]:
         raise DatasetError(f"cannot calibrate: {error}") from error
 
 
-def _best_weights(parts: Mapping[str, NDArray[np.float32]], held: Described) -> dict[str, float]:
+def _best_weights(
+    parts: Mapping[str, NDArray[np.float32]], held: Described, progress: Progress = silent
+) -> dict[str, float]:
     """The mean of all weights whose mean average precision is within one standard error of the best: with so few people
     the very best are so by chance. They sum to 1, and the encoder always counts.
 
@@ -167,7 +174,10 @@ def _best_weights(parts: Mapping[str, NDArray[np.float32]], held: Described) -> 
         return retrieve(*probes, ranks=(1,)).mean_ap
 
     tried = _shares(len(parts))
-    found = np.array([precision(alike(weights), np.ones(len(held.people), bool)) for weights in tried])
+    found = np.zeros(len(tried))
+    for number, weights in enumerate(tried):
+        found[number] = precision(alike(weights), np.ones(len(held.people), bool))
+        progress("weighing descriptors", number + 1, len(tried))
     best = alike(tried[found.argmax()])
     each = [precision(best, held.people == name) for name in np.unique(held.people)]
     error = float(np.nanstd(each)) / np.sqrt(len(each))
@@ -210,9 +220,14 @@ def described(
     sequences: Sequence[SkeletonSequence],
     views: Array | None = None,
     kinds: NDArray[np.str_] | None = None,
+    progress: Progress = silent,
 ) -> Described:
     """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report."""
-    raw = describe(checkpoint, sequences)
+    parts: list[dict[str, Array]] = []
+    for first in range(0, len(sequences), ONCE):
+        parts.append(describe(checkpoint, sequences[first : first + ONCE]))
+        progress("describing tracks", min(first + ONCE, len(sequences)), len(sequences))
+    raw = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
     people, clips = (np.array([getattr(s, key) for s in sequences]) for key in ("identity", "session"))
     return Described(raw, people, clips, views, kinds)

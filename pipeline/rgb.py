@@ -59,15 +59,15 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     for objective, name in ENCODERS.items():
         weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
         trained = load_checkpoint(weights)
-        fitted, held = (_described(trained, part) for part in (groups["train"] + groups["validation"],
-                                                               groups["calibration"]))  # fmt: skip
-        done.append(write_calibrated(trained, calibrate(fitted, held), out / name, lift))
+        fitted, held = (_described(trained, part, progress) for part in (groups["train"] + groups["validation"],
+                                                                         groups["calibration"]))  # fmt: skip
+        done.append(write_calibrated(trained, calibrate(fitted, held, progress), out / name, lift))
     return done
 
 
-def _described(trained: Checkpoint, shown: list[Shown]) -> Described:
+def _described(trained: Checkpoint, shown: list[Shown], progress: Progress) -> Described:
     views, kinds = np.stack([one.view for one in shown]), np.array([one.kind for one in shown])
-    return described(trained, _sequences(shown), views, kinds)
+    return described(trained, _sequences(shown), views, kinds, progress)
 
 
 def parted(config: RgbConfig, shown: Iterable[Shown]) -> dict[str, list[Shown]]:

@@ -17,11 +17,16 @@ PRIOR = 4.0
 
 def centre_of(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> NDArray[np.float32]:
     """(N, D) unit vectors and whose they are (N,) -> (D,): the sum of the people's means over their number + PRIOR."""
+    means, _ = _means(vectors, people)
+    return np.asarray(means.sum(axis=0) / (len(means) + PRIOR), dtype=np.float32)
+
+
+def _means(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The mean of each of P people (P, D), and which of them each vector is of (N,)."""
     names, whose = np.unique(np.asarray(people), return_inverse=True)
     sums = np.zeros((len(names), vectors.shape[1]))
     np.add.at(sums, whose, vectors)
-    means = sums / np.bincount(whose, minlength=len(names))[:, None]
-    return np.asarray(means.sum(axis=0) / (len(names) + PRIOR), dtype=np.float32)
+    return sums / np.bincount(whose, minlength=len(names))[:, None], whose
 
 
 def centred(vectors: Array, centre: Array) -> NDArray[np.float32]:
@@ -37,13 +42,22 @@ def as_in_a_gallery(vectors: Array, people: Sequence[str] | NDArray[np.str_]) ->
     With somebody else they are about the centre of everybody but the probe's own person, who is a stranger then; with
     the same person, who is enrolled then, about the centre of all.
     """
-    whose = np.asarray(people)
-    every = centred(vectors, centre_of(vectors, whose))
-    cosines = every @ every.T
-    for name in np.unique(whose):
-        own = whose == name
-        if own.all():
-            break
-        centre = centre_of(vectors[~own], whose[~own])
-        cosines[np.ix_(own, ~own)] = centred(vectors[own], centre) @ centred(vectors[~own], centre).T
+    means, whose = _means(vectors, people)
+    every = np.asarray(vectors, np.float64)
+    total, others = means.sum(axis=0), len(means) - 1
+    enrolled = _about(every, total[None] / (others + 1 + PRIOR), np.zeros_like(whose))
+    strangers = _about(every, (total - means) / (others + PRIOR), whose)
+    cosines = np.where(whose[:, None] == whose, enrolled, strangers)
     return np.asarray(np.clip(cosines, -1.0, 1.0), dtype=np.float32)
+
+
+def _about(vectors: NDArray[np.float64], centres: NDArray[np.float64], which: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(N, N) cosines of each unit vector (N, D) with each, both about the first one's of the centres (C, D).
+
+    (a - c) . (b - c) = a . b - a . c - b . c + c . c, so that no vector is moved C times.
+    """
+    along = (vectors @ centres.T)[:, which].T  # of the second vector along the first one's centre
+    squares = np.vecdot(centres, centres)[which][:, None]
+    lengths = np.sqrt(np.maximum(1 - 2 * along + squares, 1e-24))
+    own = np.diagonal(along)[:, None], np.diagonal(lengths)[:, None]
+    return np.asarray((vectors @ vectors.T - own[0] - along + squares) / (own[1] * lengths))
