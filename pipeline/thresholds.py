@@ -40,9 +40,9 @@ strangers' similarities falls off as that of a normal distribution does. Real on
 MOST = 64
 """Rates, and numbers of templates, believed in a file."""
 
-ALIKE = 0.45
+ALIKE = 0.55
 """What strangers filmed alike have in common, on average, and a little more: the cosine of different people is 0.02 to
-0.05 where rendered people are filmed by one kind of camera, and 0.34 on small grey footage of real ones. A gallery
+0.05 where rendered people are filmed by one kind of camera, and 0.40 on small grey footage of real ones. A gallery
 shows it, and its searches take it off (`smsge.centring`); two tracks alone do not."""
 
 _NORMAL = NormalDist()
