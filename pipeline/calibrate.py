@@ -57,7 +57,6 @@ RANK = 64
 STEP = 0.1
 """Between the weights of a descriptor that are tried."""
 
-
 ONCE = 32
 """Tracks that are described at a time."""
 
@@ -222,7 +221,12 @@ def described(
     kinds: NDArray[np.str_] | None = None,
     progress: Progress = silent,
 ) -> Described:
-    """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report."""
+    """The raw descriptors of tracks that tell their identity and session; bone lengths too, for the report.
+
+    Raises DatasetError where there is no track.
+    """
+    if not sequences:
+        raise DatasetError("nobody walks long enough in any of the clips: calibration needs two usable clips a person")
     parts: list[dict[str, Array]] = []
     for first in range(0, len(sequences), ONCE):
         parts.append(describe(checkpoint, sequences[first : first + ONCE]))

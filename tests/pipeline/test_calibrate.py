@@ -145,6 +145,8 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
             sequences.append(
                 SkeletonSequence(joints, CASIA14, 15.0, identity=f"p{person:02d}", session=f"p{person:02d}/{clip}")
             )
+    with pytest.raises(DatasetError, match="nobody walks long enough"):
+        described(trained, [])
     tracks = described(trained, sequences)
     assert {name: len(rows) for name, rows in tracks.raw.items()} == dict.fromkeys(
         ("encoder", "posture", "joints", "gait", "bones"), 36
