@@ -59,5 +59,5 @@ def _about(vectors: NDArray[np.float64], centres: NDArray[np.float64], which: ND
     along = (vectors @ centres.T)[:, which].T  # of the second vector along the first one's centre
     squares = np.vecdot(centres, centres)[which][:, None]
     lengths = np.sqrt(np.maximum(1 - 2 * along + squares, 1e-24))
-    own = np.diagonal(along)[:, None], np.diagonal(lengths)[:, None]
-    return np.asarray((vectors @ vectors.T - own[0] - along + squares) / (own[1] * lengths))
+    first_along, first_lengths = np.diagonal(along)[:, None], np.diagonal(lengths)[:, None]
+    return np.asarray((vectors @ vectors.T - first_along - along + squares) / (first_lengths * lengths))

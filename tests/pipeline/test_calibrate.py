@@ -147,12 +147,15 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
             )
     with pytest.raises(DatasetError, match="nobody walks long enough"):
         described(trained, [])
-    tracks = described(trained, sequences)
+    said: list[tuple[str, float, float | None]] = []
+    tracks = described(trained, sequences, progress=lambda *told: said.append(told))
     assert {name: len(rows) for name, rows in tracks.raw.items()} == dict.fromkeys(
         ("encoder", "posture", "joints", "gait", "bones"), 36
     )
     assert (tracks.people[3], tracks.clips[4]) == ("p01", "p01/1")
-    done = calibrate(*tracks.parted())
+    done = calibrate(*tracks.parted(), progress=lambda *told: said.append(told))
+    assert {what for what, of, total in said if of == total} == {"describing tracks", "weighing descriptors"}
+    assert [of for what, of, _ in said if what == "describing tracks"] == [32, 36]  # as it goes, not at the end
     lift = Lift(((np.ones((42, 42)), np.ones(42)),))
     path = write_calibrated(trained, done, tmp_path / "calibrated.safetensors", lift)
     read = load_checkpoint(path)
