@@ -212,7 +212,7 @@ def gallery_decrypt(call: Call) -> None:
 def gallery_reindex(call: Call) -> None:
     """Move the gallery to the encoder in use: its skeletons are embedded again, no footage is needed.
 
-    An encoder whose skeletons are made in another way is refused: then the clips have to be enrolled again.
+    A gallery whose skeletons an older version made in another way is refused: enrol its clips again.
 
     Example: `reid gallery reindex --set encoder.weights=runs/kgbd/encoder.safetensors`
     """

@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("|---" * (len(COMPARED) + 2) + "|")
     for folder in given.shots:
         shown = read_shots(folder, Settings(), embedder.frames)
-        vectors = embedder.embed([one.lifted(embedder.lift).sequence for one in shown])
+        vectors = embedder.join(embedder.describe([one.lifted(embedder.lift).sequence for one in shown]))
         people, shots = (np.array([getattr(one.sequence, key) for one in shown]) for key in ("identity", "session"))
         for count in ENROLLED:
             told = measure(vectors, people, shots, count, given.draws, given.seed)

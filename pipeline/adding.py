@@ -32,6 +32,7 @@ def add_clip(
     with database.transaction():
         held, _ = keeping.encoder_of(database)
         keeping.require_encoder(database.path, held, own)
+        keeping.note_skeletons(database, held, own)
         if not again:
             for content, (_, _, source) in zip(contents, named, strict=True):
                 _refuse_held(database, content, source)

@@ -8,10 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 import smsge
-from pipeline import normalize
 from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
 from pipeline.names import printable, reason_of
+from pipeline.normalize import VERSION as SKELETONS
+from pipeline.normalize import made_canonical
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -41,11 +42,11 @@ class TrackEmbedder:
         self.metadata = checkpoint.metadata
         self.model = checkpoint.model.to(device).eval()
         self._checkpoint, self._batch = checkpoint, batch
-        made = checkpoint.metadata.get("normalize", normalize.VERSION)
-        if made != normalize.VERSION:
+        made = checkpoint.metadata.get("normalize", SKELETONS)
+        if made != SKELETONS:
             raise CheckpointError(
                 f"{name}: was calibrated on skeletons of version {printable(str(made)[:20])}, here they are of version"
-                f" {normalize.VERSION}: train and calibrate it again, or use one that ships"
+                f" {SKELETONS}: train and calibrate it again, or use one that ships"
             )
         try:
             weights = {str(key): float(value) for key, value in checkpoint.metadata["weights"].items()}
@@ -69,7 +70,7 @@ class TrackEmbedder:
         self.dim = sum(standard.project.shape[1] for standard in self.standards.values())
 
     def embed(self, sequences: list[SkeletonSequence]) -> NDArray[np.float32]:
-        """N skeletons -> (N, D) float32 of unit length.
+        """N skeletons as seen (`pipeline.normalize.as_seen`) -> (N, D) float32 of unit length.
 
         Raises ValueError where one is of another layout or frame rate, or has no full window; CheckpointError where
         the encoder's numbers are such that it makes no vector of a track.
@@ -84,13 +85,20 @@ class TrackEmbedder:
             if not len(sequence.windows(self.frames, self.frames)):
                 raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
         with np.errstate(all="ignore"):  # what is no number is refused as such
-            vectors = self.join(self.describe(sequences))
+            vectors = self.join(self.describe([self._lifted(seen) for seen in sequences]))
         if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3).all():  # nor is it where it is no number
             raise CheckpointError(f"{self.name}: makes no unit vector of a track; get the encoder again")
         return vectors
 
+    def _lifted(self, seen: SkeletonSequence) -> SkeletonSequence:
+        try:
+            return made_canonical(seen, self.lift)
+        except ValueError as error:
+            told = f"{self.name}: makes no skeleton of a track ({reason_of(error)}); get the encoder again"
+            raise CheckpointError(told) from error
+
     def describe(self, sequences: Sequence[SkeletonSequence]) -> dict[str, NDArray[np.floating]]:
-        """The raw descriptors of N tracks, {part: (N, D_part)}; see `describe`."""
+        """The raw descriptors of N tracks, lifted and canonical, {part: (N, D_part)}; see `describe`."""
         return describe(self._checkpoint, sequences, self._batch)
 
     def join(self, raw: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:

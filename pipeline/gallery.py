@@ -20,6 +20,7 @@ from pipeline.gallery_file import log_of
 from pipeline.index_file import index_path
 from pipeline.indexing import purge_index
 from pipeline.names import person_name
+from pipeline.normalize import AS_SEEN
 from pipeline.ranking import MakeIndex, Ranking, faiss_index
 from pipeline.records import (
     Added,
@@ -68,7 +69,7 @@ class Gallery:
         fingerprint: str | None = None,
         encoder_name: str = "",
         dim: int = 0,
-        skeletons: str = "",
+        skeletons: str = AS_SEEN,
         create: bool = True,
         log: bool = True,
         make_index: MakeIndex = faiss_index,
@@ -76,10 +77,9 @@ class Gallery:
         """Open the gallery at `path`; with `create`, and an encoder to belong to, make it where there is none.
 
         fingerprint: of the encoder in use; None to manage the gallery (list, rename, forget, export …) without one,
-        which can neither add nor search. encoder_name, dim: of that encoder; skeletons: how those are made that it is
-        given (`pipeline.normalize.made_with`), without which a new gallery can never be moved to another encoder. log:
-        whether what is done is entered in its audit log. A gallery that may not be written is opened for reading, and
-        can be searched.
+        which can neither add nor search. encoder_name, dim: of that encoder; skeletons: how those are made that will be
+        added. log: whether what is done is entered in its audit log. A gallery that may not be written is opened for
+        reading, and can be searched.
         Raises WrongEncoderError for the gallery of another encoder, GalleryError for anything else that is wrong.
         """
         encoder = None if fingerprint is None else EncoderId(fingerprint, encoder_name, dim, skeletons)
@@ -308,7 +308,7 @@ class Gallery:
     def reindex(self, embedder: Embedder, progress: Progress = silent) -> int:
         """Move the gallery to another encoder: embed every stored skeleton again, all or nothing; how many.
 
-        Raises WrongEncoderError where it needs skeletons that are made in another way, GalleryError where it fails;
+        Raises WrongEncoderError where the skeletons were made in another way than now, GalleryError where it fails;
         then nothing is changed.
         """
         count = reindexing.reindex(self._database, self.encoder, embedder, progress)

@@ -25,6 +25,9 @@ Place = tuple[int, float, float, str]
 ENROL_AGAIN = "enrol the clips again into a new gallery with the encoder in use, or go on with the one it was made by"
 """What to do with a gallery whose skeletons the encoder in use must not be given."""
 
+SEVERAL_WAYS = "several ways"
+"""How skeletons were made where not all of them were made in one way."""
+
 
 def encoder_of(database: Database) -> tuple[EncoderId, int]:
     """Whose templates the gallery holds, and its revision, which changes when they are replaced."""
@@ -52,19 +55,27 @@ def require_encoder(path: Path, held: EncoderId, own: EncoderId) -> None:
         return
     mend = f": run `reid gallery reindex --gallery {shlex.quote(str(path))}`"
     if held.skeletons != own.skeletons:
-        mend = f", whose skeletons are made in another way: {ENROL_AGAIN}"
+        mend = f", and its skeletons were made in another way than now: {ENROL_AGAIN}"
     raise WrongEncoderError(
         f"the gallery {path} was made by the encoder {_called(held)}, in use is {_called(own)}{mend}"
     )
 
 
 def require_skeletons(path: Path, held: EncoderId, own: EncoderId) -> None:
-    """Raise WrongEncoderError unless the gallery's skeletons were made as those that the encoder `own` is given."""
+    """Raise WrongEncoderError unless the gallery's skeletons were made as those that the encoder `own` embeds."""
     if held.skeletons != own.skeletons:
         raise WrongEncoderError(
-            f"the skeletons in the gallery {path} were made in another way than those of the encoder {_called(own)}:"
+            f"the skeletons in the gallery {path} were made in another way than those that {_called(own)} embeds now:"
             f" nothing was changed; {ENROL_AGAIN}, {_called(held)}"
         )
+
+
+def note_skeletons(database: Database, held: EncoderId, own: EncoderId) -> None:
+    """Before skeletons made as those of `own` are added to a gallery: where it holds others, that is what it says from
+    then on, and it cannot be moved to another encoder, as it could not before."""
+    if held.skeletons not in (own.skeletons, SEVERAL_WAYS):
+        upgrade(database)
+        database.change("UPDATE skeletons SET made = ?", (SEVERAL_WAYS,))
 
 
 def _called(encoder: EncoderId) -> str:

@@ -11,7 +11,6 @@ person,
 f a perceptron with two hidden layers (ReLU), fitted by least squares to walkers and to their mirror images.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,14 +56,6 @@ class Lift:
             for number, layer in enumerate(self.layers)
             for name, values in zip(("weights", "offsets"), layer, strict=True)
         }
-
-    @property
-    def fingerprint(self) -> str:
-        """12 hexadecimal digits that change with any number of it."""
-        digest = hashlib.sha256()
-        for name, values in self.tensors().items():
-            digest.update(f"{name} {values.shape}\n".encode() + values.tobytes())
-        return digest.hexdigest()[:12]
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Array]) -> "Lift":

@@ -1,7 +1,8 @@
 """One tracked person -> skeletons for the encoder: by timestamps, so that frame rates do not matter.
 
 33 landmarks -> 14 joints; flipped sides mended; spikes and unseen joints filled from their neighbours in time; long
-gaps split the track into segments; smoothed and resampled in one step; lifted (`pipeline.lift`); then made canonical
+gaps split the track into segments; smoothed and resampled in one step. So far the skeletons are as the camera saw them,
+and so a gallery keeps them. What an encoder is given is lifted with its own lift (`pipeline.lift`), then made canonical
 (`smsge.canonical`).
 """
 
@@ -10,19 +11,21 @@ import itertools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline.joints import CORE, HEAD, VISIBLE, joints14, visibility14
+from pipeline.joints import CORE, HEAD, VISIBLE, in_statures, joints14, visibility14
 from pipeline.lift import Lift
 from pipeline.settings import NormalizeSettings
 from pipeline.sides import mend_sides
 from pipeline.travel import mend_facing
 from pipeline.values import PoseTrack
-from smsge import canonical
 from smsge.canonical import canonicalize, stature
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
 VERSION = 3
 """Rises whenever the same landmarks would give other skeletons: it is part of an encoder's fingerprint."""
+
+AS_SEEN = f"seen.{VERSION}"
+"""How the skeletons of `as_seen` are made, in short: skeletons belong together where this is the same."""
 
 SPIKE = 0.12  # statures off the median of its neighbours in time
 SPIKE_SECONDS = 0.12  # reach of those neighbours, to each side
@@ -33,19 +36,24 @@ _SPAN = np.array([CASIA14.bones[i] for i in (0, 7, 10, 8, 11, 9, 12)])
 _PAIRS = ([0], [1, 2], [3, 4], [5, 6])  # of those: head to neck, neck to hips, thighs, shins
 
 
-def made_with(lift: Lift) -> str:
-    """How skeletons are made here with this lift, in short: they belong together where this is the same. The version of
-    this module, that of `smsge.canonical`, and which lift it is, if any."""
-    return f"{VERSION}.{canonical.VERSION}" + (f"-{lift.fingerprint}" if lift.layers else "")
-
-
 def normalize(track: PoseTrack, settings: NormalizeSettings, lift: Lift) -> SkeletonSequence:
-    """Skeletons of `track` at settings.fps in the layout casia14: lifted, unit stature, facing +z, y up, gaps filled.
+    """Skeletons of `track` as an encoder is given them: `as_seen`, then `made_canonical` with the encoder's lift."""
+    return made_canonical(as_seen(track, settings), lift)
+
+
+def as_seen(track: PoseTrack, settings: NormalizeSettings) -> SkeletonSequence:
+    """Skeletons of `track` at settings.fps in the layout casia14, gaps filled, as the camera saw them: in statures from
+    the mid-hip, x right of the picture, y up, z towards the camera. No encoder has a say in them.
 
     Empty (no frames) where nothing is usable; a segment may be shorter than an encoder's window, so a caller asks
     `windows` how much there is.
     """
-    return canonical_sequence([lift(part) for _, part in steady(track, settings)], settings.fps)
+    return _sequence([in_statures(part) for _, part in steady(track, settings)], settings.fps)
+
+
+def made_canonical(seen: SkeletonSequence, lift: Lift) -> SkeletonSequence:
+    """Skeletons as seen -> the same lifted, upright, facing +z, of unit stature."""
+    return canonical_sequence([lift(part) for part in seen.stretches() if len(part)], seen.fps)
 
 
 def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -69,11 +77,13 @@ def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarr
 def canonical_sequence(parts: list[np.ndarray], fps: float) -> SkeletonSequence:
     """Stretches (N, 14, 3) of one person in any one upright camera's axes -> one sequence in canonical form, each
     stretch of unit stature."""
-    if not parts:
-        return SkeletonSequence(np.zeros((0, 14, 3), np.float32), CASIA14, fps)
-    upright = [canonicalize(part, CASIA14, fps, level=True) for part in parts]
-    segment = np.repeat(np.arange(len(upright)), [len(part) for part in upright])
-    return SkeletonSequence(np.concatenate(upright).astype(np.float32), CASIA14, fps, segment)
+    return _sequence([canonicalize(part, CASIA14, fps, level=True) for part in parts], fps)
+
+
+def _sequence(parts: list[np.ndarray], fps: float) -> SkeletonSequence:
+    segment = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    joints = np.concatenate([np.zeros((0, CASIA14.n_joints, 3)), *parts])
+    return SkeletonSequence(joints.astype(np.float32), CASIA14, fps, segment)
 
 
 def readable(track: PoseTrack) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import ConfigError, NoUsableTrackError
-from pipeline.normalize import normalize
+from pipeline.normalize import as_seen
 from pipeline.quality import Refusal, assess
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, load_skeletons
@@ -166,7 +166,7 @@ class Reader:
         quality = assess(track, settings.quality, settings.normalize.max_gap)
         if quality.refusal is not None:
             return quality.score, quality.refusal, None
-        skeleton = normalize(track, settings.normalize, self.embedder.lift)
+        skeleton = as_seen(track, settings.normalize)
         longest = max(np.unique(skeleton.segment, return_counts=True)[1], default=0)
         if longest < self.embedder.frames:  # after all: the settings may ask for less than the encoder needs
             have, need = longest / skeleton.fps, self.embedder.frames / skeleton.fps

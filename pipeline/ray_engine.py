@@ -22,7 +22,6 @@ import numpy as np
 
 from pipeline.crew import BEAT, Alive, Done, Kind, Loss, Make, Worker, sendable, work_through
 from pipeline.errors import UserError
-from pipeline.lift import Lift
 from pipeline.probes import own_embedder
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
@@ -284,8 +283,7 @@ class _Encoder:
         """What a `_FarEmbedder` says of the encoder; loads it, here, so that what is wrong with it can be told."""
         embedder = self._load()
         return {
-            key: getattr(embedder, key)
-            for key in ("fingerprint", "name", "dim", "frames", "lift", "threshold", "thresholds")
+            key: getattr(embedder, key) for key in ("fingerprint", "name", "dim", "frames", "threshold", "thresholds")
         }
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
@@ -306,7 +304,6 @@ class _FarEmbedder:
     name: str
     dim: int
     frames: int
-    lift: Lift
     threshold: float
     thresholds: Thresholds
 

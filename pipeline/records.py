@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class EncoderId:
     """Whose templates a gallery holds: the encoder's fingerprint, the name people know it by, its embedding size, and
-    how the skeletons that it embeds are made (`pipeline.normalize.made_with`)."""
+    how the skeletons that it embeds are made (`pipeline.normalize.AS_SEEN`)."""
 
     fingerprint: str
     name: str

@@ -22,7 +22,7 @@ def reindex(database: Database, held: EncoderId, embedder: Embedder, progress: P
     A backup is made beside the gallery first. Its own thresholds, of another encoder's similarities, are dropped.
 
     The encoder works before the transaction, so that others can enrol meanwhile; what they added is embedded inside it.
-    Raises WrongEncoderError where that encoder needs skeletons that are made in another way; GalleryError where it
+    Raises WrongEncoderError where the skeletons were made in another way than now; GalleryError where that encoder
     fails or gives anything but unit vectors, and where there is no room for the backup. Nothing is changed then.
     """
     keeping.require_skeletons(database.path, held, encoder_id(embedder))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 APPLICATION_ID = 0x52654964
 """`PRAGMA application_id`: "ReId" in ASCII; tells a gallery from any other application's SQLite file."""
 
-VERSION = 4
+VERSION = 5
 """`PRAGMA user_version`: raised whenever a program of the version before could not read the file as it is."""
 
 TELLS_SKELETONS = 4
@@ -77,8 +77,10 @@ _SKELETONS = """CREATE TABLE skeletons (
     made TEXT NOT NULL
 ) STRICT"""
 
-UPGRADES = {1: _FIRST, 2: (_CALIBRATION,), 3: (_AUDIT,), 4: (_SKELETONS,)}
-"""The statements that make a file of each version of one of the version before; of an empty one for the first."""
+UPGRADES = {1: _FIRST, 2: (_CALIBRATION,), 3: (_AUDIT,), 4: (_SKELETONS,), 5: ()}
+"""The statements that make a file of each version of one of the version before; of an empty one for the first.
+Version 5 is laid out as 4, whose programs lift skeletons before they keep them, and must not add theirs to those as
+seen."""
 
 # What SQLite itself adds to the statements above.
 _IMPLIED = {

@@ -8,8 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.lift import Lift
-from pipeline.normalize import made_with
+from pipeline.normalize import AS_SEEN
 from pipeline.records import EncoderId
 from pipeline.thresholds import Thresholds
 from smsge.sequence import SkeletonSequence
@@ -20,7 +19,8 @@ class Template:
     """One stretch of one person's walk, as an encoder sees it.
 
     embedding: (D,) float32 of unit length. quality: in [0, 1], from `pipeline.quality`. skeleton: what the embedding
-    was made from, kept so that another encoder can make it again. fingerprint: of the encoder that made it.
+    was made from, as the camera saw it, kept so that another encoder can make it again, with a lift of its own.
+    fingerprint: of the encoder that made it.
     """
 
     embedding: np.ndarray
@@ -34,7 +34,6 @@ class Embedder(Protocol):
 
     fingerprint: changes whenever the same skeleton would get another embedding. name: for people to read. dim: D.
     frames: the least skeletons, without a break between them, that can be embedded.
-    lift: what its skeletons are lifted with before they are made canonical.
     threshold: the similarity from which two templates are held to be of one person (false accept rate 1 %).
     thresholds: the same for other rates and more templates, as far as the encoder was calibrated for them.
     """
@@ -52,19 +51,17 @@ class Embedder(Protocol):
     def frames(self) -> int: ...
 
     @property
-    def lift(self) -> Lift: ...
-
-    @property
     def threshold(self) -> float: ...
 
     @property
     def thresholds(self) -> Thresholds: ...
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
-        """Embed N skeletons: (N, D) float32, each row of unit length, row i for `sequences[i]`."""
+        """Embed N skeletons, as seen (`pipeline.normalize`): (N, D) float32, each row of unit length, row i for
+        `sequences[i]`."""
         ...
 
 
 def encoder_id(embedder: Embedder) -> EncoderId:
     """What a gallery keeps of the encoder that it belongs to."""
-    return EncoderId(embedder.fingerprint, embedder.name, embedder.dim, made_with(embedder.lift))
+    return EncoderId(embedder.fingerprint, embedder.name, embedder.dim, AS_SEEN)

@@ -11,7 +11,8 @@ from smsge.layouts import SkeletonLayout
 class SkeletonSequence:
     """T skeletons of one person at a steady frame rate, in one layout.
 
-    joints: (T, J, 3) float32. Canonical axes: x to the person's left, y up, z the way the person faces; gaps filled.
+    joints: (T, J, 3) float32, gaps filled. Canonical axes, x to the person's left, y up, z the way the person faces,
+    unless who makes them says otherwise.
     segment: (T,) int64, which uninterrupted stretch a frame belongs to; no window crosses from one to the next.
     fps: frames a second. identity, session, view: who, which recording (clips of one session are never split
     between gallery and probe), which camera; empty where unknown.

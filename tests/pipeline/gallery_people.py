@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.gallery import ClipSource, Gallery
-from pipeline.lift import Lift
+from pipeline.normalize import AS_SEEN
 from pipeline.templates import Template, encoder_id
 from pipeline.thresholds import Thresholds
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
 DIM = 16
-NO_LIFT = Lift()
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class FakeEmbedder:
     seed: int = 0
     dim: int = DIM
     threshold: float = 0.5
-    lift: Lift = NO_LIFT
 
     @property
     def thresholds(self) -> Thresholds:
@@ -63,8 +61,8 @@ def source(number: int, track: int = 1, clip: str | None = None) -> ClipSource:
     return ClipSource(clip or f"/home/anna/clip{number}.mp4", content, track, 0.5, 4.5)
 
 
-def open_gallery(path: Path, encoder: FakeEmbedder = ENCODER, create: bool = True) -> Gallery:
+def open_gallery(path: Path, encoder: FakeEmbedder = ENCODER, create: bool = True, skeletons: str = AS_SEEN) -> Gallery:
     who = encoder_id(encoder)
     return Gallery.open(
-        path, fingerprint=who.fingerprint, encoder_name=who.name, dim=who.dim, skeletons=who.skeletons, create=create
+        path, fingerprint=who.fingerprint, encoder_name=who.name, dim=who.dim, skeletons=skeletons, create=create
     )

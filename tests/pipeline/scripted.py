@@ -12,7 +12,6 @@ from stick_people import Stick, walk
 from pipeline.crew import Alive
 from pipeline.errors import DetectorError, PoseModelError, VideoError
 from pipeline.gallery import Gallery
-from pipeline.lift import Lift
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
@@ -32,7 +31,6 @@ class ShoulderEncoder:
     name = "shoulders"
     dim = 8
     frames = 20
-    lift = Lift()
     threshold = 0.9
     thresholds = Thresholds.single(threshold)
 

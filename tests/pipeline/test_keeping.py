@@ -11,6 +11,7 @@ from gallery_people import ENCODER, FakeEmbedder, open_gallery, source, template
 from pipeline.backups import backups_of
 from pipeline.errors import GalleryError, WrongEncoderError
 from pipeline.gallery import Gallery
+from pipeline.schema import VERSION
 from pipeline.thresholds import Thresholds
 
 OWN = Thresholds((0.1, 0.01), (1, 2), ((0.2, 0.4), (0.3, 0.5)), ((0.1, 0.3),), people=9, pairs=600)
@@ -83,7 +84,7 @@ def test_an_old_gallery_is_read_as_it_is(old: Path, tmp_path: Path) -> None:
     assert old.read_bytes() == before
     with Gallery.open_for_import(tmp_path / "new.db", tmp_path / "old.reid") as gallery:
         assert gallery.import_(tmp_path / "old.reid").people == ("Anna",)
-        assert gallery.stats().format == 4
+        assert gallery.stats().format == VERSION
 
 
 def test_an_old_gallery_is_brought_forward_by_the_first_change_with_a_backup_beside_it(old: Path) -> None:
@@ -91,7 +92,7 @@ def test_an_old_gallery_is_brought_forward_by_the_first_change_with_a_backup_bes
         assert reader.search(template(1).embedding[None], top=1)[0][0].name == "Anna"
         assert (version(old), gallery.log()) == (1, [])
         gallery.add("Ben", [template(3)], source(2))
-        assert version(old) == 4
+        assert version(old) == VERSION
         gallery.calibrate(OWN)
         assert reader.thresholds == OWN  # which opened the old file
     (backup,) = backups_of(old)
@@ -100,7 +101,7 @@ def test_an_old_gallery_is_brought_forward_by_the_first_change_with_a_backup_bes
         assert [person.name for person in gallery.people()] == ["Anna"]
     with open_gallery(old) as gallery:
         assert [(person.name, person.templates) for person in gallery.people()] == [("Anna", 2), ("Ben", 1)]
-        assert (gallery.thresholds, gallery.stats().format, gallery.check()) == (OWN, 4, [])
+        assert (gallery.thresholds, gallery.stats().format, gallery.check()) == (OWN, VERSION, [])
 
 
 def test_a_calibration_that_fails_leaves_the_old_gallery(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,16 +59,6 @@ def test_what_is_kept_beside_an_encoder_comes_back(lift: Lift) -> None:
     np.testing.assert_allclose(again(given), lift(given), atol=1e-5)
 
 
-def test_its_fingerprint_is_the_same_in_an_encoders_file_and_changes_with_any_number(lift: Lift) -> None:
-    tensors = lift.tensors()
-    prints = {Lift.from_tensors(tensors).fingerprint, lift.fingerprint}
-    for name in tensors:
-        changed = tensors[name].copy()
-        changed.flat[-1] += 1e-3
-        prints.add(Lift.from_tensors(tensors | {name: changed}).fingerprint)
-    assert len(prints) == 1 + len(tensors)
-
-
 def test_the_same_seed_gives_the_same_lift(lift: Lift) -> None:
     again = fit_lift(frames(BODIES[::2], 0.5), frames(BODIES[::2], 1.0))
     given = frames(BODIES[:1], 0.5)
