@@ -206,8 +206,10 @@ def test_footage_goes_through_the_lift_of_the_encoder(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr("pipeline.research.read_footage", read)
     one_line(reid(tmp_path, "--dataset", "footage", "--protocol", "last-session"), "that is enough")
-    assert [lift.fingerprint for lift in taken] == [load_embedder().lift.fingerprint]
+    assert len(taken) == 1
     assert taken[0].layers
+    given = np.random.default_rng(0).normal(size=(4, 14, 3))
+    np.testing.assert_array_equal(taken[0](given), load_embedder().lift(given))
 
 
 FAILURES: list[tuple[Sequence[str], Sequence[str]]] = [

@@ -17,6 +17,7 @@ from pipeline.errors import DamagedError, GalleryError
 from pipeline.gallery import Gallery
 from pipeline.renewing import repair
 from pipeline.salvage import salvage
+from pipeline.schema import VERSION
 from pipeline.thresholds import Thresholds
 
 PEOPLE = 40
@@ -84,7 +85,7 @@ def test_a_sound_gallery_is_said_to_be_sound_and_left_alone(path: Path) -> None:
     before = path.read_bytes()
     found = check(path)
     assert (found.problems, found.people, found.clips, found.templates) == ((), PEOPLE, PEOPLE, PEOPLE)
-    assert (found.format, found.encrypted, found.backups) == (4, False, ())
+    assert (found.format, found.encrypted, found.backups) == (VERSION, False, ())
     assert path.read_bytes() == before
 
 
