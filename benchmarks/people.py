@@ -12,7 +12,9 @@ person whose track's number changes; a swap is a switch to a number that was som
 lie on each other, a sighting that fits both is taken for the one whose number it has, as in the CLEAR MOT measures
 (Bernardin and Stiefelhagen, "Evaluating Multiple Object Tracking Performance", EURASIP JIVP 2008).
 
-Recall and precision are those of the tracks that `extract` would give, not of the detector alone.
+Recall and precision are those of what a user is shown, not of the detector alone: of the tracks that `extract` would
+give, with people between two sightings of them where they are drawn then (`pipeline.bridging`). "Seen" is the recall of
+the sightings themselves.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from scipy.optimize import linear_sum_assignment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipeline.bridging import placed_by_frame
 from pipeline.people import JOINTS
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.settings import PoseSettings
@@ -61,6 +64,7 @@ class Score:
     tall: int
     there: int
     found: int
+    seen: int
     wrong: int
     apart: int
     apart_found: int
@@ -157,16 +161,16 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
     share, size, free = in_view(known), heights(known), apart(known)
     numbers: list[int | None] = [None] * people
     had: dict[int, int] = {}
-    there = found = wrong = alone = alone_found = switches = swaps = early = early_found = 0
+    there = found = seen = wrong = alone = alone_found = switches = swaps = early = early_found = 0
+    placed = placed_by_frame(tracks)
     for t, moment in enumerate(known.times):
-        here = [(track.id, track.image[row, JOINTS]) for track in tracks
-                for row in np.flatnonzero(track.frames == t)]  # fmt: skip
+        here = [(one.track.id, one.value("image")[JOINTS], one.share == 0) for one in placed.get(t, ())]
         right = np.zeros((people, len(here)))
         for p in range(people):
-            for column, (_, joints) in enumerate(here):
+            for column, (_, joints, _) in enumerate(here):
                 off = np.linalg.norm(joints - known.pixels[p, t, index], axis=1) / size[p, t]
                 right[p, column] = (off < NEAR).mean()
-        same = np.array([[numbers[p] == number for number, _ in here] for p in range(people)], bool)
+        same = np.array([[numbers[p] == number for number, *_ in here] for p in range(people)], bool)
         fit = right + (same.reshape(right.shape) & (right > 0.5))
         rows, columns = linear_sum_assignment(-fit) if fit.size else (np.zeros(0, int), np.zeros(0, int))
         pairs = {p: c for p, c in zip(rows, columns, strict=True) if right[p, c] > 0.5}
@@ -177,6 +181,7 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
         else:
             there += int(counted.sum())
             found += sum(int(counted[p]) for p in pairs)
+            seen += sum(int(counted[p]) for p, c in pairs.items() if here[c][2])
             wrong += len(here) - len(pairs)
             alone += int((counted & free[:, t]).sum())
             alone_found += sum(int(counted[p] & free[p, t]) for p in pairs)
@@ -187,7 +192,7 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
                 swaps += int(had.get(number, p) != p)
             numbers[p] = number
             had.setdefault(number, p)
-    return Score(people, tall, there, found, wrong, alone, alone_found, crossings(known, share), switches, swaps,
+    return Score(people, tall, there, found, seen, wrong, alone, alone_found, crossings(known, share), switches, swaps,
                  early_found / max(1, early), *(len(known.times) / seconds for seconds in spent))  # fmt: skip
 
 
@@ -200,8 +205,8 @@ def measure(people: int, tall: int, seconds: float, seed: int, pose: PoseEstimat
 
 def table(scores: Sequence[Score]) -> str:
     """A Markdown table: a line for each scene, then one for each height."""
-    head = ("height, px", "people", "recall", "apart", "precision", "first second", "switches (swaps) / crossings",
-            "frames/s", "per CPU second")  # fmt: skip
+    head = ("height, px", "people", "recall", "seen", "apart", "precision", "first second",
+            "switches (swaps) / crossings", "frames/s", "per CPU second")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for one in scores:
         lines.append(_line(str(one.tall), str(one.people), [one]))
@@ -211,14 +216,14 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def _line(tall: str, people: str, scores: Sequence[Score]) -> str:
-    names = ("found", "wrong", "apart", "apart_found", "switches", "swaps", "crossings")
-    found, wrong, alone, alone_found, switches, swaps, crossed = (
+    names = ("there", "found", "seen", "wrong", "apart", "apart_found", "switches", "swaps", "crossings")
+    there, found, seen, wrong, alone, alone_found, switches, swaps, crossed = (
         sum(getattr(one, name) for one in scores) for name in names
     )
     first = np.mean([one.first_second for one in scores])
     fps, cpu_fps = (1 / np.mean([1 / getattr(one, name) for one in scores]) for name in ("fps", "cpu_fps"))
     return (
-        f"| {tall} | {people} | {recall(scores):.3f} | {alone_found / max(1, alone):.3f} |"
+        f"| {tall} | {people} | {recall(scores):.3f} | {seen / max(1, there):.3f} | {alone_found / max(1, alone):.3f} |"
         f" {found / max(1, found + wrong):.3f} | {first:.2f} |"
         f" {switches} ({swaps}) / {crossed} | {fps:.1f} | {cpu_fps:.1f} |"
     )

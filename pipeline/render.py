@@ -4,17 +4,17 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from pipeline.bridging import Placed, placed_by_frame
 from pipeline.drawing import UNKNOWN, Colour, Drawn, colour_of, draw, enlargement, label
 from pipeline.errors import VideoError
-from pipeline.settings import NormalizeSettings, VideoSettings
+from pipeline.settings import VideoSettings
 from pipeline.skeletons import Extraction
 from pipeline.sources import is_skeletons
 from pipeline.values import PoseTrack, Progress, silent
@@ -29,25 +29,6 @@ Labels = Mapping[int, tuple[str, Colour]]
 
 CELL = (240, 360)
 """Pixels, width and height, of one person on a sheet."""
-
-BRIDGED = NormalizeSettings.max_gap
-"""Seconds between two sightings of a person who is drawn in the frames between them too, on a straight line."""
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A person in a frame: row `at` of the track, or `share` of the way from there to the next row."""
-
-    track: PoseTrack
-    at: int
-    share: float = 0.0
-
-    def value(self, name: str) -> np.ndarray:
-        """What the track's array of that name is here."""
-        rows: np.ndarray = getattr(self.track, name)
-        if not self.share:
-            return np.asarray(rows[self.at])
-        return np.asarray((1 - self.share) * rows[self.at] + self.share * rows[self.at + 1])
 
 
 def annotate(
@@ -72,14 +53,14 @@ def annotate(
     exists already and `overwrite` is False, or cannot be written.
     """
     check_out(source, out, overwrite)
-    rows = _rows_by_frame(extraction.tracks)
+    placed = placed_by_frame(extraction.tracks)
     showpiece = _showpiece(extraction.tracks) if picture is not None else -1
     every = replace(settings or VideoSettings(), stride=1)
     with open_video(source, every) as video, ExitStack() as stack:
         writer: VideoWriter | None = None
         for frame in video:
             scale = enlargement(frame.rgb.shape[1], frame.rgb.shape[0])
-            drawn = draw(frame.rgb, _people(rows.get(frame.index, ()), labels), scale)
+            drawn = draw(frame.rgb, _people(placed.get(frame.index, ()), labels), scale)
             if writer is None:
                 height, width = drawn.shape[:2]
                 writer = stack.enter_context(VideoWriter(out, width, height, extraction.fps or 25.0))
@@ -154,10 +135,10 @@ def who_is_who(
     """
     if not tracks:
         raise VideoError(f"nobody to show from {source}: no track was given")
-    wanted: dict[int, list[_Row]] = {}
+    wanted: dict[int, list[Placed]] = {}
     for track in tracks:
         at = int(np.argmax(_showing(track)))
-        wanted.setdefault(int(track.frames[at]), []).append(_Row(track, at))
+        wanted.setdefault(int(track.frames[at]), []).append(Placed(track, at))
     cells: dict[int, np.ndarray] = {}
     with open_video(_readable(source), settings or VideoSettings()) as video:
         for frame in video:
@@ -196,18 +177,6 @@ def _readable(source: str) -> str:
     return source
 
 
-def _rows_by_frame(tracks: Sequence[PoseTrack]) -> dict[int, list[_Row]]:
-    rows: dict[int, list[_Row]] = {}
-    for track in tracks:
-        for at, index in enumerate(track.frames.tolist()):
-            rows.setdefault(index, []).append(_Row(track, at))
-        for at, (index, following) in enumerate(pairwise(track.frames.tolist())):
-            if track.times[at + 1] - track.times[at] <= BRIDGED:
-                for between in range(index + 1, following):
-                    rows.setdefault(between, []).append(_Row(track, at, (between - index) / (following - index)))
-    return rows
-
-
 def _showing(track: PoseTrack) -> np.ndarray:
     """(T,) how well the person is seen in each frame: visibility times height, nothing cut off by the edge."""
     inside = np.clip(track.boxes, 0, np.array([*track.frame_size, *track.frame_size], np.float32))
@@ -227,7 +196,7 @@ def _showpiece(tracks: Sequence[PoseTrack]) -> int:
     return max(totals, key=lambda index: totals[index], default=-1)
 
 
-def _people(rows: Sequence[_Row], labels: Labels) -> list[Drawn]:
+def _people(rows: Sequence[Placed], labels: Labels) -> list[Drawn]:
     people = []
     for row in rows:
         number = row.track.id
@@ -237,7 +206,7 @@ def _people(rows: Sequence[_Row], labels: Labels) -> list[Drawn]:
     return people
 
 
-def _cell(rgb: np.ndarray, row: _Row, name: str) -> np.ndarray:
+def _cell(rgb: np.ndarray, row: Placed, name: str) -> np.ndarray:
     """One person, cut out with some surroundings and fitted into a cell."""
     width, height = CELL
     x0, y0, x1, y1 = (float(v) for v in row.track.boxes[row.at])

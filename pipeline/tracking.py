@@ -16,6 +16,7 @@ from pipeline.motion import BoxMotion
 from pipeline.persons import rejoined
 from pipeline.settings import TrackingSettings
 from pipeline.sightings import Sightings
+from pipeline.slips import without_slips
 from pipeline.values import Person, PoseTrack
 
 CLEAR, DOUBTFUL = 0.5, 0.2  # mean visibility from which a sighting may begin, or prolong, a track
@@ -132,12 +133,13 @@ class Tracker:
     def finish(self, frame_size: tuple[int, int], source: str) -> list[PoseTrack]:
         """The tracks that count, in order of first appearance, ids 1, 2, 3 …; the tracker is empty afterwards.
 
-        Somebody who went out of the picture and came back is one track (`pipeline.persons.rejoined`).
+        Sightings that lie beside their person are taken out (`pipeline.slips`), and somebody who went out of the
+        picture and came back is one track (`pipeline.persons.rejoined`).
         """
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]
         self._done, self._live = [], []
         tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows.start, track.number))
-        found = [track.rows.track(i + 1, frame_size, source) for i, track in enumerate(tracks)]
+        found = [without_slips(track.rows.track(i + 1, frame_size, source)) for i, track in enumerate(tracks)]
         return rejoined(found, [track.rows.usual_colours for track in tracks])
 
     def _patience(self, track: _Track) -> float:

@@ -63,6 +63,16 @@ def run(
     return tracks, owners
 
 
+def test_where_a_pose_lay_on_somebody_else_for_a_moment_nothing_was_seen() -> None:
+    def scene(time: float) -> list[Person]:
+        return [TALL.person(time, RIGHT, (100 + 60 * time + (30 if 2.0 <= time < 2.1 else 0), 240))]
+
+    tracks, _ = run(scene, np.arange(0, 4, 1 / 20))
+    (track,) = tracks
+    assert len(track) == 78
+    assert not ((2.0 <= track.times) & (track.times < 2.1)).any()
+
+
 @pytest.mark.parametrize(("fps", "seed"), [(10, 0), (10, 1), (15, 2), (30, 3), (60, 4)])
 def test_two_people_crossing_keep_their_numbers(fps: int, seed: int) -> None:
     tracks, owners = run(crossing, np.arange(1, 5, 1 / fps), seed=seed)
