@@ -4,6 +4,7 @@ from array import array
 
 import numpy as np
 
+from pipeline.people import JOINTS
 from pipeline.values import Person, PoseTrack
 
 _BOX, _IMAGE, _WORLD, _VISIBILITY, _COLOURS = (
@@ -32,6 +33,22 @@ class Sightings:
         self._times.append(time)
         self._frames.append(frame)
 
+    def only(self, rows: np.ndarray) -> "Sightings":
+        """Those of these rows alone; rows: (T,) bool."""
+        chosen = Sightings()
+        chosen._times.frombytes(self.times[rows].tobytes())
+        chosen._frames.frombytes(self.frames[rows].tobytes())
+        chosen._rows.frombytes(self._table()[rows].tobytes())
+        return chosen
+
+    def then(self, other: "Sightings", time: float) -> "Sightings":
+        """These up to `time`, seconds, and from then on those of `other`."""
+        joined, after = self.only(self.times < time), other.only(other.times >= time)
+        joined._times.extend(after._times)
+        joined._frames.extend(after._frames)
+        joined._rows.extend(after._rows)
+        return joined
+
     @property
     def start(self) -> float:
         """Seconds of the first."""
@@ -41,6 +58,11 @@ class Sightings:
     def end(self) -> float:
         """Seconds of the last."""
         return self._times[-1]
+
+    @property
+    def times(self) -> np.ndarray:
+        """(T,) float64 seconds."""
+        return np.frombuffer(self._times, np.float64)
 
     @property
     def frames(self) -> np.ndarray:
@@ -53,6 +75,17 @@ class Sightings:
         return self._table()[:, _BOX]
 
     @property
+    def middles(self) -> np.ndarray:
+        """(T, 2) float64 pixels: of shoulders, elbows, wrists, hips, knees and ankles."""
+        image = self._table()[:, _IMAGE].reshape(len(self), 33, 2)
+        return np.asarray(image[:, JOINTS].mean(axis=1, dtype=np.float64))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(T,) pixels: the longer side of the box, 1 at the least."""
+        return np.asarray(np.maximum((self.boxes[:, 2:] - self.boxes[:, :2]).max(axis=1), 1.0))
+
+    @property
     def usual_colours(self) -> np.ndarray | None:
         """(4, 3): medians over the frames that show all of the clothes; None where there is no such frame."""
         colours = self._table()[:, _COLOURS]
@@ -63,7 +96,7 @@ class Sightings:
         """All of it as a track, without a copy."""
         table, count = self._table(), len(self)
         return PoseTrack(
-            number, np.frombuffer(self._times, np.float64), self.frames, self.boxes,
+            number, self.times, self.frames, self.boxes,
             table[:, _IMAGE].reshape(count, 33, 2), table[:, _WORLD].reshape(count, 33, 3), table[:, _VISIBILITY],
             frame_size, source,
         )  # fmt: skip

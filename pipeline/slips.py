@@ -7,8 +7,7 @@ between where it was before and where it is after.
 
 import numpy as np
 
-from pipeline.people import JOINTS
-from pipeline.values import PoseTrack
+from pipeline.sightings import Sightings
 
 LONGEST = 3
 """Sightings in a row that may have slipped; more are somebody who went another way."""
@@ -24,20 +23,18 @@ PACE, SWAY = 1.0, 0.03
 what lies beside a jump is no farther than `OFF` from the line across it then, which is no slip."""
 
 
-def without_slips(track: PoseTrack) -> PoseTrack:
-    """The track without the sightings that lie beside its person; itself where there are none."""
-    slipped = _slipped(track)
-    return track.only(~slipped) if slipped.any() else track
+def without_slips(seen: Sightings) -> Sightings:
+    """Those that do not lie beside the person; the same where all are right."""
+    slipped = _slipped(seen.times, seen.middles, seen.sizes)
+    return seen.only(~slipped) if slipped.any() else seen
 
 
-def _slipped(track: PoseTrack) -> np.ndarray:
+def _slipped(times: np.ndarray, middles: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """(T,) bool."""
-    middles = track.image[:, JOINTS].mean(axis=1).astype(np.float64)
-    sizes = np.maximum((track.boxes[:, 2:] - track.boxes[:, :2]).max(axis=1), 1.0)
-    slipped = np.zeros(len(track), bool)
+    slipped = np.zeros(len(times), bool)
     while True:
         rows = np.flatnonzero(~slipped)
-        runs = [run for length in range(1, LONGEST + 1) for run in _off(track.times, middles, sizes, rows, length)]
+        runs = [run for length in range(1, LONGEST + 1) for run in _off(times, middles, sizes, rows, length)]
         if not runs:
             return slipped
         # Farthest off first, and of runs that touch each other no other: what lies beside a slip seems off as well.

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.encounters import uncrossed
 from pipeline.likeness import Sighting, sighting, unlikeness
 from pipeline.motion import BoxMotion
 from pipeline.persons import rejoined
@@ -133,14 +134,16 @@ class Tracker:
     def finish(self, frame_size: tuple[int, int], source: str) -> list[PoseTrack]:
         """The tracks that count, in order of first appearance, ids 1, 2, 3 …; the tracker is empty afterwards.
 
-        Sightings that lie beside their person are taken out (`pipeline.slips`), and somebody who went out of the
-        picture and came back is one track (`pipeline.persons.rejoined`).
+        Sightings that lie beside their person are taken out (`pipeline.slips`), who came out of an encounter as each
+        other are exchanged (`pipeline.encounters`), and somebody who went out of the picture and came back is one track
+        (`pipeline.persons.rejoined`).
         """
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]
         self._done, self._live = [], []
         tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows.start, track.number))
-        found = [without_slips(track.rows.track(i + 1, frame_size, source)) for i, track in enumerate(tracks)]
-        return rejoined(found, [track.rows.usual_colours for track in tracks])
+        seen = uncrossed([without_slips(track.rows) for track in tracks])
+        found = [rows.track(number, frame_size, source) for number, rows in enumerate(seen, start=1)]
+        return rejoined(found, [rows.usual_colours for rows in seen])
 
     def _patience(self, track: _Track) -> float:
         return self._max_gap if track.counts else min(TENTATIVE_GAP, self._max_gap)

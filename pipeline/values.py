@@ -1,7 +1,7 @@
 """The values that flow from footage to tracks. Each is frozen; arrays are never written to once made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,11 +64,6 @@ class PoseTrack:
 
     def __len__(self) -> int:
         return len(self.times)
-
-    def only(self, rows: np.ndarray) -> "PoseTrack":
-        """The same person at these of the T frames alone; rows: (T,) bool."""
-        kept = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **kept)
 
     @property
     def start(self) -> float:
