@@ -36,9 +36,12 @@ class Sightings:
     def only(self, rows: np.ndarray) -> "Sightings":
         """Those of these rows alone; rows: (T,) bool."""
         chosen = Sightings()
-        chosen._times.frombytes(self.times[rows].tobytes())
-        chosen._frames.frombytes(self.frames[rows].tobytes())
-        chosen._rows.frombytes(self._table()[rows].tobytes())
+        # A stretch at a time, so that hours of footage are held once more and not twice.
+        edges = np.flatnonzero(np.diff(rows, prepend=False, append=False)).tolist()
+        for first, stop in zip(edges[::2], edges[1::2], strict=True):
+            chosen._times.frombytes(self.times[first:stop].data.cast("B"))
+            chosen._frames.frombytes(self.frames[first:stop].data.cast("B"))
+            chosen._rows.frombytes(self._table()[first:stop].data.cast("B"))
         return chosen
 
     def then(self, other: "Sightings", time: float) -> "Sightings":

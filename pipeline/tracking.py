@@ -141,7 +141,9 @@ class Tracker:
         tracks = [track for track in self._done + self._live if len(track.rows) >= FEWEST_FRAMES]
         self._done, self._live = [], []
         tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows.start, track.number))
-        seen = uncrossed([without_slips(track.rows) for track in tracks])
+        for track in tracks:
+            track.rows = without_slips(track.rows)
+        seen = uncrossed([track.rows for track in tracks])
         found = [rows.track(number, frame_size, source) for number, rows in enumerate(seen, start=1)]
         return rejoined(found, [rows.usual_colours for rows in seen])
 
