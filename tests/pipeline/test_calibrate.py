@@ -166,4 +166,5 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
     assert embedder.threshold == pytest.approx(done.threshold, abs=1e-4)
     assert (embedder.weights, embedder.thresholds, embedder.fps) == (done.weights, done.thresholds, 15.0)
     expected = fuse([done.standards[p](tracks.raw[p]) for p in done.weights], list(done.weights.values()))
-    np.testing.assert_allclose(embedder.embed(sequences), expected, atol=0.02)  # the encoder is kept in 16 bits
+    vectors = embedder.join(embedder.describe(sequences))
+    np.testing.assert_allclose(vectors, expected, atol=0.02)  # the encoder is kept in 16 bits
