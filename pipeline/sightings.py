@@ -14,10 +14,11 @@ _BOX, _IMAGE, _WORLD, _VISIBILITY, _COLOURS = (
     slice(169, 202),
     slice(202, 214),
 )
+_WIDTH = 214  # numbers of a row
 
 
 class Sightings:
-    """What was seen of one person, in time order; grows by `add` until one of its arrays has been asked for."""
+    """What was seen of one person, in time order; grows and shrinks while none of its arrays is in use."""
 
     def __init__(self) -> None:
         self._times, self._frames, self._rows = array("d"), array("q"), array("f")
@@ -33,23 +34,19 @@ class Sightings:
         self._times.append(time)
         self._frames.append(frame)
 
-    def only(self, rows: np.ndarray) -> "Sightings":
-        """Those of these rows alone; rows: (T,) bool."""
-        chosen = Sightings()
-        # A stretch at a time, so that hours of footage are held once more and not twice.
+    def leave_out(self, rows: np.ndarray) -> None:
+        """Take these rows out, (T,) bool, in place: a copy of hours of footage would not be small. None of its arrays
+        may be in use."""
         edges = np.flatnonzero(np.diff(rows, prepend=False, append=False)).tolist()
-        for first, stop in zip(edges[::2], edges[1::2], strict=True):
-            chosen._times.frombytes(self.times[first:stop].data.cast("B"))
-            chosen._frames.frombytes(self.frames[first:stop].data.cast("B"))
-            chosen._rows.frombytes(self._table()[first:stop].data.cast("B"))
-        return chosen
+        for first, stop in zip(edges[-2::-2], edges[::-2], strict=True):  # the last stretch first
+            del self._times[first:stop], self._frames[first:stop], self._rows[_WIDTH * first : _WIDTH * stop]
 
     def then(self, other: "Sightings", time: float) -> "Sightings":
         """These up to `time`, seconds, and from then on those of `other`."""
-        joined, after = self.only(self.times < time), other.only(other.times >= time)
-        joined._times.extend(after._times)
-        joined._frames.extend(after._frames)
-        joined._rows.extend(after._rows)
+        joined, until, since = Sightings(), int((self.times < time).sum()), int((other.times < time).sum())
+        joined._times = self._times[:until] + other._times[since:]
+        joined._frames = self._frames[:until] + other._frames[since:]
+        joined._rows = self._rows[: _WIDTH * until] + other._rows[_WIDTH * since :]
         return joined
 
     @property

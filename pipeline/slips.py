@@ -23,10 +23,9 @@ PACE, SWAY = 1.0, 0.03
 what lies beside a jump is no farther than `OFF` from the line across it then, which is no slip."""
 
 
-def without_slips(seen: Sightings) -> Sightings:
-    """Those that do not lie beside the person; the same where all are right."""
-    slipped = _slipped(seen.times, seen.middles, seen.sizes)
-    return seen.only(~slipped) if slipped.any() else seen
+def leave_out_slips(seen: Sightings) -> None:
+    """Take out, in place, those that lie beside the person."""
+    seen.leave_out(_slipped(seen.times, seen.middles, seen.sizes))
 
 
 def _slipped(times: np.ndarray, middles: np.ndarray, sizes: np.ndarray) -> np.ndarray:

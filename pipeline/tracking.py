@@ -17,7 +17,7 @@ from pipeline.motion import BoxMotion
 from pipeline.persons import rejoined
 from pipeline.settings import TrackingSettings
 from pipeline.sightings import Sightings
-from pipeline.slips import without_slips
+from pipeline.slips import leave_out_slips
 from pipeline.values import Person, PoseTrack
 
 CLEAR, DOUBTFUL = 0.5, 0.2  # mean visibility from which a sighting may begin, or prolong, a track
@@ -142,7 +142,7 @@ class Tracker:
         self._done, self._live = [], []
         tracks = sorted(_without_ghosts(tracks), key=lambda track: (track.rows.start, track.number))
         for track in tracks:
-            track.rows = without_slips(track.rows)
+            leave_out_slips(track.rows)
         seen = uncrossed([track.rows for track in tracks])
         found = [rows.track(number, frame_size, source) for number, rows in enumerate(seen, start=1)]
         return rejoined(found, [rows.usual_colours for rows in seen])
