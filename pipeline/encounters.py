@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.sightings import Sightings
+from pipeline.sightings import Sightings, together
 
 Array = NDArray[np.floating]
 
@@ -74,16 +74,11 @@ def uncrossed(tracks: Sequence[Sightings]) -> list[Sightings]:
 
 def _meetings(ways: Sequence[_Way]) -> Iterator[tuple[float, float, int, int]]:
     """(start, stop, i, j): when two meet, in seconds, each time that they do and may have passed."""
-    order = sorted(range(len(ways)), key=lambda number: ways[number].times[0])
-    there: list[int] = []
-    for j in order:
-        there = [i for i in there if ways[i].times[-1] > ways[j].times[0]]
-        for i in there:
-            times, near = _near(ways[i], ways[j])
-            for run in _runs(near):
-                if times[run[-1]] - times[run[0]] <= PASSING:
-                    yield float(times[run[0]]), float(times[run[-1]]), i, j
-        there.append(j)
+    for i, j in together([(float(way.times[0]), float(way.times[-1])) for way in ways]):
+        times, near = _near(ways[i], ways[j])
+        for run in _runs(near):
+            if times[run[-1]] - times[run[0]] <= PASSING:
+                yield float(times[run[0]]), float(times[run[-1]]), i, j
 
 
 def _near(one: _Way, other: _Way) -> tuple[Array, NDArray[np.bool_]]:
@@ -121,7 +116,8 @@ def _exchanged(one: _Way, other: _Way, start: float, stop: float) -> float | Non
               for k, (way, line) in enumerate(zip(met, lines, strict=True))]  # fmt: skip
         return sum(float(np.linalg.norm(way.middles - line, axis=1).sum()) for way, line in zip(met, on, strict=True))
 
-    return float(min([*np.union1d(met[0].times, met[1].times), np.nextafter(stop, np.inf)], key=off))
+    after_all = np.nextafter(stop, np.inf)
+    return float(min([*np.union1d(met[0].times, met[1].times), after_all], key=off))
 
 
 def _line(times: Array, start: float, stop: float, begun: Array, ended: Array) -> Array:

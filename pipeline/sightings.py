@@ -1,6 +1,7 @@
 """The sightings of one person in the frames of a clip, kept closely: 0.9 kB each, for hours of footage are many."""
 
 from array import array
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class Sightings:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(T,) pixels: the longer side of the box, 1 at the least."""
+        """(T,) pixels: of each box what `motion.size_of` says."""
         return np.asarray(np.maximum((self.boxes[:, 2:] - self.boxes[:, :2]).max(axis=1), 1.0))
 
     @property
@@ -103,3 +104,13 @@ class Sightings:
 
     def _table(self) -> np.ndarray:
         return np.frombuffer(self._rows, np.float32).reshape(len(self), -1)
+
+
+def together(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[int, int]]:
+    """The numbers of any two whose times, (start, end) in seconds, overlap: of thousands in hours of footage, few."""
+    going_on: list[int] = []
+    for number in sorted(range(len(spans)), key=lambda number: spans[number][0]):
+        going_on = [other for other in going_on if spans[other][1] >= spans[number][0]]
+        for other in going_on:
+            yield other, number
+        going_on.append(number)

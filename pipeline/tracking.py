@@ -16,7 +16,7 @@ from pipeline.likeness import Sighting, sighting, unlikeness
 from pipeline.motion import BoxMotion
 from pipeline.persons import rejoined
 from pipeline.settings import TrackingSettings
-from pipeline.sightings import Sightings
+from pipeline.sightings import Sightings, together
 from pipeline.slips import leave_out_slips
 from pipeline.values import Person, PoseTrack
 
@@ -213,15 +213,11 @@ def _without_ghosts(tracks: list[_Track]) -> list[_Track]:
 
 
 def _beside(tracks: list[_Track]) -> dict[_Track, list[_Track]]:
-    """For each track those whose time overlaps its own: few, of the thousands in hours of footage."""
+    """For each track those whose time overlaps its own."""
     beside: dict[_Track, list[_Track]] = {track: [] for track in tracks}
-    going_on: list[_Track] = []
-    for track in sorted(tracks, key=lambda track: track.rows.start):
-        going_on = [other for other in going_on if other.rows.end >= track.rows.start]
-        for other in going_on:
-            beside[track].append(other)
-            beside[other].append(track)
-        going_on.append(track)
+    for i, j in together([(track.rows.start, track.rows.end) for track in tracks]):
+        beside[tracks[i]].append(tracks[j])
+        beside[tracks[j]].append(tracks[i])
     return beside
 
 

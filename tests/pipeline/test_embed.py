@@ -16,6 +16,7 @@ import pipeline
 import smsge
 from pipeline.embed import TrackEmbedder, describe, load_embedder
 from pipeline.errors import CheckpointError, ConfigError
+from pipeline.lift import Lift
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
 from smsge.checkpoint import load_checkpoint, save_checkpoint
@@ -94,6 +95,15 @@ def test_nothing_gives_nothing(weights: Path):
 def test_a_track_shorter_than_a_window_is_refused(weights: Path):
     with pytest.raises(ValueError, match="no uninterrupted window of 8"):
         load_embedder(EncoderSettings(weights=str(weights), device="cpu")).embed([walk(1, 7)])
+
+
+def test_a_lift_that_makes_no_skeleton_of_a_track_is_told_in_one_line(weights: Path):
+    plain = load_checkpoint(weights)
+    lift = Lift(((np.full((42, 42), 3e38), np.zeros(42)), (np.full((42, 42), 3e38), np.zeros(42))))
+    tensors = {name: torch.from_numpy(values) for name, values in lift.tensors().items()}
+    embedder = TrackEmbedder(replace(plain, tensors=plain.tensors | tensors), "tiny")
+    with pytest.raises(CheckpointError, match="makes no skeleton of a track"):
+        embedder.embed([walk(1)])
 
 
 def test_weights_without_calibration_are_refused(tmp_path: Path):
