@@ -1,0 +1,83 @@
+"""The people of a protocol enrolled from each of its scenes in turn, and looked for by every single pass of the others.
+
+    python -m benchmarks.scenes configs/evaluate/kth.yaml --root DATA [--weights selfsupervised] [--cache FOLDER]
+
+`pipeline.evaluate` asks with whole tracks, from one scene only: of KTH that is 27 probes, too few to choose between two
+encoders by. Here every scene (`enrol` and each set of `probes`) is the gallery once, of whole tracks, and each
+uninterrupted stretch of a track from another scene asks by itself, if the encoder's window fits into it. Who is not
+enrolled does not ask. Descriptors are standardised as in `pipeline.evaluate`; intervals are of draws of people, and
+as few people are in them as before.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.embed import TrackEmbedder, load_embedder
+from pipeline.errors import UserError
+from pipeline.evaluate import Protocol, Tracks, descriptors, load_protocol, read_tracks
+from pipeline.settings import EncoderSettings, Settings
+from smsge.bootstrap import mean_interval
+from smsge.matching import Matches, matches_of
+from smsge.sequence import SkeletonSequence
+
+
+def passes(sequence: SkeletonSequence, frames: int) -> list[SkeletonSequence]:
+    """Each uninterrupted stretch of a track that holds `frames`, as a track of its own."""
+    return [
+        replace(sequence, joints=stretch, segment=np.zeros(len(stretch), int))
+        for stretch in sequence.stretches()
+        if len(stretch) >= frames
+    ]
+
+
+def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> str:
+    """A Markdown table, in per cent, over all pairs of scenes together."""
+    scenes = [read_tracks(takes, embedder, settings, cache) for takes in (protocol.enrol, *protocol.probes.values())]
+    found: dict[str, list[Matches]] = defaultdict(list)
+    asked: list[np.ndarray] = []
+    for gallery, others in permutations(scenes, 2):
+        known = np.array([sequence.identity for sequence in gallery.lifted])
+        probes = Tracks(*([one for whole in part if whole.identity in known for one in passes(whole, embedder.frames)]
+                          for part in (others.given, others.lifted)))  # fmt: skip
+        wanted = np.array([sequence.identity for sequence in probes.lifted])
+        asked.append(wanted)
+        for name, compare in descriptors(embedder, gallery, probes)[0].items():
+            found[name].append(matches_of(compare(np.ones(len(known), bool)), wanted, known, ranks=(1,)))
+    people, each = np.concatenate(asked), [len(wanted) for wanted in asked]
+    lines = [f"| descriptor | Rank-1 ({len(people)}) | 95 % interval | mAP |", "|---" * 4 + "|"]
+    for name, matches in found.items():
+        right = np.concatenate([one.nearest == wanted for one, wanted in zip(matches, asked, strict=True)])
+        low, high = mean_interval(right.astype(float), people)
+        precision = np.average([one.retrieval.mean_ap for one in matches], weights=each)
+        shares = [f"{100 * share:.1f}" for share in (right.mean(), low, high, precision)]
+        lines.append("| {} | {} | {} to {} | {} |".format(name, *shares))
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of this module; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("protocol", type=Path, help="as `pipeline.evaluate` reads it, with two scenes or more")
+    parser.add_argument("--root", type=Path, default=Path(), help="where the protocol's clips lie")
+    parser.add_argument("--weights", default="default", help="an encoder that ships, or a path")
+    parser.add_argument("--cache", type=Path, help="a folder for extracted skeletons")
+    options = parser.parse_args(argv)
+    try:
+        embedder = load_embedder(EncoderSettings(weights=options.weights))
+        text = measure(load_protocol(options.protocol, options.root), embedder, Settings(), options.cache)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
