@@ -109,7 +109,9 @@ def film(config: RgbConfig, settings: Settings, progress: Progress = silent) -> 
         if count == 0:
             continue
         make_shots(out / kind, cast, names, range(1, count + 1), workers=config.workers, progress=progress)
-        shown += read_shots(out / kind, settings, config.encoder.frames, progress)
+        filmed = read_shots(out / kind, settings, config.encoder.frames, progress)
+        # A run of before may have filmed more people, who would be neither trained on nor kept from it by intent.
+        shown += [one for one in filmed if one.sequence.identity in names]
     return shown
 
 

@@ -107,6 +107,17 @@ def test_a_finished_run_is_not_filmed_again(
     assert [load_checkpoint(path).fingerprint for path in again] == before
 
 
+def test_people_whom_a_run_of_before_filmed_too_are_left_out(
+    finished: tuple[RgbConfig, list[Path], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, _, _ = finished
+    pose = without_a_model(monkeypatch)
+    fewer = replace(config, drawn=config.drawn - 1, calibration=config.calibration - 1)
+    there, wanted = ({one.sequence.identity for one in film(told, Settings())} for told in (config, fewer))
+    assert there - wanted == {drawn_names(config)[-1]}
+    assert pose.shown == []
+
+
 def test_a_wrong_path_is_told_before_anything_is_filmed(
     finished: tuple[RgbConfig, list[Path], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
