@@ -48,13 +48,13 @@ Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.2, "posture": 0.3, "joints": 0.05, "gait": 0.1}
+SHRINKAGE = {"encoder": 0.2, "statistics": 0.1}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
 """Directions kept of each descriptor."""
 
-STEP = 0.1
+STEP = 0.05
 """Between the weights of a descriptor that are tried."""
 
 ONCE = 32

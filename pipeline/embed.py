@@ -1,4 +1,4 @@
-"""Skeletons -> templates: the encoder's view of a track and its posture statistics, standardised and joined."""
+"""Skeletons -> templates: what the encoder and what plain statistics say of a track, standardised and joined."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
 
-VERSION = 2
+VERSION = 3
 """Of what `describe` gives, which goes up with every change to its numbers: standards fit one version of them."""
 
 WEIGHTS = Path(smsge.__file__).resolve().parent / "weights"
@@ -33,8 +33,8 @@ class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
     A checkpoint holds the encoder, the lift of its skeletons, if any, a `Standard` for each descriptor it joins (of
-    "encoder", "posture", "joints", "gait") and, in its metadata, their `weights`, the calibrated `threshold` and, in
-    files that are not too old for them, `thresholds`.
+    "encoder" and "statistics") and, in its metadata, their `weights`, the calibrated `threshold` and, in files that are
+    not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
@@ -114,23 +114,23 @@ def lift_of(checkpoint: Checkpoint) -> Lift:
 def describe(
     checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
 ) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track; posture (N, P) and joints
-    (N, 6 J), the statistics of these names over windows of two seconds; gait (N, 6 J + 2), how the joints swing with
-    the stride.
+    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track; statistics (N, S), one after
+    the other the posture and the joint statistics over windows of two seconds, and how the joints swing with the
+    stride. These are one descriptor, so that its discriminants know how the three go together: apart, they told less.
 
-    Encoder and joints are averaged with what they say of the mirror image, which evens out from which side a walk was
-    seen. Posture and gait are not: how left and right differ tells people apart in them.
+    Encoder and joint statistics are averaged with what they say of the mirror image, which evens out from which side a
+    walk was seen. Posture and swing are not: how left and right differ tells people apart in them.
 
     Raises DatasetError where a track has no full window.
     """
     mirrored = [mirror(sequence) for sequence in sequences]
     encoder = [embed_walks(checkpoint, walks, batch=batch) for walks in (sequences, mirrored)]
     joints = [np.stack([over_windows(joint_statistics_of, walk) for walk in walks]) for walks in (sequences, mirrored)]
+    posture = np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences])
+    swing = np.stack([stride_swing(sequence) for sequence in sequences])
     return {
         "encoder": np.mean(encoder, axis=0),
-        "posture": np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences]),
-        "joints": np.mean(joints, axis=0),
-        "gait": np.stack([stride_swing(sequence) for sequence in sequences]),
+        "statistics": np.concatenate([posture, np.mean(joints, axis=0), swing], axis=1),
     }
 
 

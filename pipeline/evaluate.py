@@ -136,7 +136,8 @@ def descriptors(
     raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
     for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])
-        raw["given"] = np.stack([over_windows(posture_statistics_of, sequence) for sequence in part.given])
+        for name, sequences in (("given", part.given), ("lifted", part.lifted)):
+            raw[name] = np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences])
 
     def plain(part: str) -> Compare:
         usual = statistics(raw_gallery[part])
@@ -146,7 +147,7 @@ def descriptors(
     described = {
         "bone lengths": plain("bones"),
         "posture statistics": plain("given"),
-        "posture statistics, lifted": plain("posture"),
+        "posture statistics, lifted": plain("lifted"),
         "SM-SGE alone": plain("encoder"),
         **{
             f"{part} as calibrated": _as_they_are(standard(raw_gallery[part]), standard(raw_probes[part]))

@@ -114,16 +114,19 @@ def similarities(
 ) -> tuple[dict[str, Array], Array]:
     """{descriptor: (N, N)}, and the embeddings (N, D); plain descriptors are those of skeletons as the pose estimator
     gives them, standardised by the tracks of `fitted`."""
-    found = {}
-    for name, descriptor in (
-        ("bone lengths", bone_lengths),
-        ("posture statistics", partial(over_windows, posture_statistics_of)),
-    ):
-        own, usual = (np.stack([descriptor(one.sequence) for one in part]) for part in (shown, fitted))
-        found[name] = _alike(own, usual)
-    raw, base = (embedder.describe([one.lifted(embedder.lift).sequence for one in part]) for part in (shown, fitted))
-    for name, part in (("posture statistics, lifted", "posture"), ("SM-SGE alone", "encoder")):
-        found[name] = _alike(raw[part], base[part])
+    given = [[one.sequence for one in part] for part in (shown, fitted)]
+    lifted = [[one.lifted(embedder.lift).sequence for one in part] for part in (shown, fitted)]
+    posture = partial(over_windows, posture_statistics_of)
+    found = {
+        name: _alike(*(np.stack([descriptor(sequence) for sequence in part]) for part in parts))
+        for name, descriptor, parts in (
+            ("bone lengths", bone_lengths, given),
+            ("posture statistics", posture, given),
+            ("posture statistics, lifted", posture, lifted),
+        )
+    }
+    raw, base = (embedder.describe(part) for part in lifted)
+    found["SM-SGE alone"] = _alike(raw["encoder"], base["encoder"])
     for part, standard in embedder.standards.items():
         rows = standard(raw[part])
         found[f"{part} as calibrated"] = cosine(rows, rows)

@@ -30,7 +30,7 @@ def made_up(people: int, clips: int = 4) -> Described:
     raw = {
         part: np.repeat(generator.normal(size=(people, size)), clips, axis=0)
         + 0.5 * generator.normal(size=(people * clips, size))
-        for part, size in (("encoder", 12), ("posture", 20), ("joints", 16), ("gait", 14))
+        for part, size in (("encoder", 12), ("statistics", 20))
     }
     return Described(raw, names, sessions)
 
@@ -40,7 +40,7 @@ def test_a_quarter_of_the_people_is_held_out_whole() -> None:
     fitted, held = tracks.parted()
     assert sorted(set(held.people)) == ["p03", "p07"]
     assert set(fitted.people) | set(held.people) == set(tracks.people)
-    assert len(fitted.people) == len(fitted.clips) == len(fitted.raw["posture"]) == 32
+    assert len(fitted.people) == len(fitted.clips) == len(fitted.raw["statistics"]) == 32
     np.testing.assert_array_equal(held.raw["encoder"], tracks.raw["encoder"][np.isin(tracks.people, ["p03", "p07"])])
     assert set(held.clips) == {f"{name}-{clip}" for name in ("p03", "p07") for clip in range(4)}
 
@@ -78,7 +78,7 @@ def test_nothing_is_fitted_to_the_people_of_the_threshold() -> None:
         np.testing.assert_array_equal(done.standards[part].project, other.standards[part].project)
 
 
-@pytest.mark.parametrize("useful", ["posture", "encoder"])
+@pytest.mark.parametrize("useful", ["statistics", "encoder"])
 def test_what_tells_people_apart_weighs_more_and_the_encoder_always_counts(useful: str) -> None:
     fitted, held = made_up(24).parted()
     generator = np.random.default_rng(0)
@@ -103,7 +103,7 @@ def test_what_the_view_does_to_a_descriptor_is_taken_off() -> None:
     apart = [
         np.abs(
             np.corrcoef(
-                done.standards["posture"](whose.raw["posture"]).T, views[np.isin(tracks.people, whose.people)].T
+                done.standards["statistics"](whose.raw["statistics"]).T, views[np.isin(tracks.people, whose.people)].T
             )[:-2, -2:]
         ).mean()
         for done in (told, blind)
@@ -114,11 +114,11 @@ def test_what_the_view_does_to_a_descriptor_is_taken_off() -> None:
 
 def test_descriptors_that_are_not_joined_are_only_reported() -> None:
     fitted, held = made_up(16).parted()
-    more = [replace(part, raw=part.raw | {"bones": part.raw["posture"][:, :3]}) for part in (fitted, held)]
+    more = [replace(part, raw=part.raw | {"bones": part.raw["statistics"][:, :3]}) for part in (fitted, held)]
     done = calibrate(*more)
-    assert set(done.standards) == set(done.weights) <= {"encoder", "posture", "joints", "gait"}
+    assert set(done.standards) == set(done.weights) <= {"encoder", "statistics"}
     assert done.threshold == calibrate(fitted, held).threshold
-    assert {"bones rank1", "joined rank1", "encoder mean_ap", "posture equal_error_rate"} <= set(done.report)
+    assert {"bones rank1", "joined rank1", "encoder mean_ap", "statistics equal_error_rate"} <= set(done.report)
     assert done.report["joined rank1"] == 1.0
 
 
@@ -150,7 +150,7 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
     said: list[tuple[str, float, float | None]] = []
     tracks = described(trained, sequences, progress=lambda *told: said.append(told))
     assert {name: len(rows) for name, rows in tracks.raw.items()} == dict.fromkeys(
-        ("encoder", "posture", "joints", "gait", "bones"), 36
+        ("encoder", "statistics", "bones"), 36
     )
     assert (tracks.people[3], tracks.clips[4]) == ("p01", "p01/1")
     done = calibrate(*tracks.parted(), progress=lambda *told: said.append(told))

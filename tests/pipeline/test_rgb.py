@@ -74,6 +74,17 @@ def test_both_encoders_embed_and_are_told_apart(
         assert embedder.metadata["calibration"]["people"] == config.calibration
 
 
+def test_the_default_is_half_way_between_the_two_steps(finished: tuple[RgbConfig, list[Path], int]) -> None:
+    config, done, _ = finished
+    steps = [load_checkpoint(Path(config.out) / name / "encoder.safetensors") for name in ENCODERS]
+    first, last = (step.model.state_dict() for step in steps)
+    assert any(not first[key].equal(last[key]) for key in first)
+    for path, share in zip(done, (0.0, 0.5), strict=True):
+        for key, value in load_checkpoint(path).model.state_dict().items():
+            expected = (1 - share) * first[key] + share * last[key]
+            np.testing.assert_allclose(value.numpy(), expected.numpy(), atol=1e-3)  # kept in 16 bits
+
+
 def test_nobody_is_on_two_sides(
     finished: tuple[RgbConfig, list[Path], int], imagined: list[SkeletonSequence], monkeypatch: pytest.MonkeyPatch
 ) -> None:

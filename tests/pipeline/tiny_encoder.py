@@ -33,7 +33,7 @@ def save_tiny(path: Path) -> Path:
         for key, value in fit_standard(vectors, names, 0.5, 8).tensors(part).items()
     }
     metadata = {
-        "weights": {"encoder": 0.25, "posture": 0.75},
+        "weights": {"encoder": 0.25, "statistics": 0.75},
         "threshold": 0.4,
         "canonical": 1,
         "descriptors": VERSION,
