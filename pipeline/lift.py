@@ -9,7 +9,7 @@ person,
     lifted = x + f(x),
 
 f the mean of a few perceptrons with two hidden layers (ReLU), each fitted by least squares to walkers and to their
-mirror images. How well a single one serves bodies unlike those depends on its seed; their mean does so far less.
+mirror images. How well a single one serves bodies unlike those depends on its seed; their mean does so less.
 """
 
 from collections.abc import Callable, Mapping
