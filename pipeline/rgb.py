@@ -62,7 +62,7 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     for objective, name in ENCODERS.items():
         weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
         learned.append(load_checkpoint(weights))
-        trained = half_way(learned[0], learned[-1])
+        trained = half_way(learned[0], learned[-1])  # of the first step: itself
         fitted, held = (_described(trained, part, progress) for part in (groups["train"] + groups["validation"],
                                                                          groups["calibration"]))  # fmt: skip
         done.append(write_calibrated(trained, calibrate(fitted, held, progress), out / name, lift))
@@ -126,7 +126,7 @@ def film(config: RgbConfig, settings: Settings, progress: Progress = silent) -> 
             continue
         make_shots(out / kind, cast, names, range(1, count + 1), workers=config.workers, progress=progress)
         filmed = read_shots(out / kind, settings, config.encoder.frames, progress)
-        # A run of before may have filmed more people, who would be neither trained on nor kept from it by intent.
+        # A run of before may have filmed more people, who would be trained on beside those asked for.
         shown += [one for one in filmed if one.sequence.identity in names]
     return shown
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from stick_people import Stick, moved, walk
 
+import pipeline.lift
 from pipeline.joints import MIRROR, in_statures, joints14
 from pipeline.lift import Lift, fit_lift
 
@@ -32,6 +33,15 @@ def test_an_error_that_repeats_itself_is_taken_off_people_never_seen(lift: Lift)
     given, true = frames(BODIES[1::2], 0.5), frames(BODIES[1::2], 1.0)
     before = np.abs(given - true).mean()
     assert np.abs(lift(given) - true).mean() < 0.5 * before
+
+
+def test_the_lift_is_the_mean_of_its_members(lift: Lift, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, true, given = frames(BODIES[::2], 0.5), frames(BODIES[::2], 1.0), frames(BODIES[1:2], 0.5)
+    count = pipeline.lift.MEMBERS
+    monkeypatch.setattr(pipeline.lift, "MEMBERS", 1)
+    alone = [fit_lift(seen, true, seed)(given) for seed in range(count)]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
+    np.testing.assert_allclose(lift(given), np.mean(alone, axis=0), atol=1e-5)
 
 
 def test_a_mirror_image_is_lifted_to_the_mirror_image(lift: Lift) -> None:
