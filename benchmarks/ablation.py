@@ -1,11 +1,12 @@
 """What each kind of training walker brings: short trainings of the prototype head, alike but for what they see.
 
     python -m benchmarks.ablation --config configs/train/rgb.yaml --set out=runs/rgb --set kgbd=kgbd.npz \\
-        --test SHOTS --test ROUNDS --steps 300
+        --test SHOTS --test ROUNDS --scenes configs/evaluate/kth.yaml --root DATA --steps 300
 
 Needs the finished run in `out`, whose shots and fitted estimator it uses. Every row is a fresh encoder, trained for the
 same number of steps on what its name says, and asked about people that none of them saw: the nearest track of another
-shot, by the cosine of the head's vectors, standardised by the training shots.
+shot, or in footage of the nearest pass of another scene, by the cosine of the head's vectors, standardised by the
+training shots.
 """
 
 import argparse
@@ -17,13 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.scenes import passes
+from pipeline import population
 from pipeline.config import load_config
 from pipeline.errors import UserError
+from pipeline.evaluate import load_protocol
+from pipeline.lift import Lift
 from pipeline.rgb import ESTIMATOR, film, imagine_all, lift_of, parted
 from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator
-from pipeline.synthetic.pairs import read_shots
+from pipeline.synthetic.pairs import read_shots, walks_of
 from smsge.checkpoint import load_checkpoint
 from smsge.clips import Clips
 from smsge.descriptors import posture_statistics
@@ -64,6 +69,17 @@ VARIANTS: dict[str, tuple[Callable[[Sequences, Sequences], tuple[Sequences, Sequ
 """Of the filmed and the imagined shots, which are trained on; and the noise on joints, in deviations."""
 
 
+def scenes(path: Path, root: Path, cache: Path | None, settings: Settings, lift: Lift, frames: int) -> Sequences:
+    """Every pass of the protocol's footage, its session the scene."""
+    protocol = load_protocol(path, root)
+    return [
+        replace(one, session=scene)
+        for scene, takes in (("enrol", protocol.enrol), *protocol.probes.items())
+        for track in population.walks_of(population.read_takes(takes, settings, cache), settings, lift, frames).lifted
+        for one in passes(track, frames)
+    ]
+
+
 def row(config: RgbConfig, sequences: tuple[Sequences, Sequences], validation: Sequences, fps: float, noise: float,
         steps: int, tests: list[Sequences], usual: Sequences) -> list[str]:  # fmt: skip
     """Rank-1, mAP and equal error rate on each test."""
@@ -95,6 +111,9 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=Path("configs/train/rgb.yaml"))
     parser.add_argument("--set", action="append", default=[], dest="changes", metavar="KEY=VALUE")
     parser.add_argument("--test", action="append", required=True, type=Path, help="a folder of shots; again for more")
+    parser.add_argument("--scenes", type=Path, help="a protocol, as `pipeline.evaluate` reads it, to ask too")
+    parser.add_argument("--root", type=Path, default=Path(), help="where the protocol's clips lie")
+    parser.add_argument("--cache", type=Path, help="a folder for extracted skeletons")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--only", action="append", help="a row by its name; again for more")
     options = parser.parse_args()
@@ -104,13 +123,14 @@ def main() -> int:
         groups = parted(config, film(config, settings))
         estimator = Estimator.load(Path(config.out) / ESTIMATOR)
         lift = lift_of(groups["train"])
-        filmed, validation = ([one.lifted(lift).sequence for one in groups[name]] for name in ("train", "validation"))
+        filmed, validation = (walks_of(groups[name], lift).lifted for name in ("train", "validation"))
         imagined = list(imagine_all(config, estimator, lift))
-        tests = [
-            [one.lifted(lift).sequence for one in read_shots(folder, settings, config.encoder.frames)]
-            for folder in options.test
-        ]
-        heading = " | ".join(f"{folder.name}: Rank-1 | mAP | EER" for folder in options.test)
+        tests = [walks_of(read_shots(folder, settings, config.encoder.frames), lift).lifted for folder in options.test]
+        names = [folder.name for folder in options.test]
+        if options.scenes is not None:
+            read = scenes(options.scenes, options.root, options.cache, settings, lift, config.encoder.frames)
+            tests, names = [*tests, read], [*names, options.scenes.stem]
+        heading = " | ".join(f"{name}: Rank-1 | mAP | EER" for name in names)
         print(f"| trained on | tracks | {heading} |\n{'|---' * (2 + 3 * len(tests))}|")
         base = statistics(np.stack([posture_statistics(one) for one in filmed]))
         plain = [standardise(np.stack([posture_statistics(one) for one in test]), *base) for test in tests]

@@ -19,51 +19,41 @@ import numpy as np
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
-from pipeline.evaluate import Tracks, descriptors, read_tracks
+from pipeline.evaluate import descriptors, read_walks
 from pipeline.naming import Named, named
 from pipeline.population import Take
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.shots import CAMERAS
+from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
 from smsge.matching import matches_of
 
 ENROLLED = 7
 
 
-def galleries(tracks: Tracks) -> Iterator[tuple[Tracks, Tracks, Tracks]]:
+def galleries(walks: Walks) -> Iterator[tuple[Walks, Walks, Walks]]:
     """What is enrolled, what asks from the other cameras, and what asks from the same one."""
-    people = np.array([sequence.identity for sequence in tracks.lifted])
-    shots = np.array([int(Path(sequence.session).stem.removeprefix("shot_")) - 1 for sequence in tracks.lifted])
+    shots = np.array([int(Path(clip).stem.removeprefix("shot_")) - 1 for clip in walks.clips])
     day, camera = np.divmod(shots, CAMERAS)
-    names = np.unique(people)
+    names = np.unique(walks.people)
     for first in range(0, len(names) - ENROLLED + 1, ENROLLED):
-        own = np.isin(people, names[first : first + ENROLLED])
+        own = np.isin(walks.people, names[first : first + ENROLLED])
         for one in range(CAMERAS):
             here = camera == one
-            yield (
-                _of(tracks, own & here & (day == 0)),
-                _of(tracks, own & ~here & (day == 1)),
-                _of(tracks, own & here & (day == 1)),
-            )
+            groups = own & here & (day == 0), own & ~here & (day == 1), own & here & (day == 1)
+            enrolled, others, same = (walks.only(np.flatnonzero(group)) for group in groups)
+            yield enrolled, others, same
 
 
-def _of(tracks: Tracks, rows: np.ndarray) -> Tracks:
-    return Tracks(*([part[row] for row in np.flatnonzero(rows)] for part in (tracks.given, tracks.lifted)))
-
-
-def _people(tracks: Tracks) -> np.ndarray:
-    return np.array([sequence.identity for sequence in tracks.lifted])
-
-
-def measure(tracks: Tracks, embedder: TrackEmbedder) -> str:
+def measure(walks: Walks, embedder: TrackEmbedder) -> str:
     """A Markdown table, in per cent, and what searches call the probes."""
     right: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = defaultdict(lambda: ([], []))
     asking: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     called: list[tuple[int, Named]] = []
-    for enrolled, *asked in galleries(tracks):
-        known = _people(enrolled)
+    for enrolled, *asked in galleries(walks):
+        known = enrolled.people
         for number, probes in enumerate(asked):
-            wanted = _people(probes)
+            wanted = probes.people
             asking[number].append(wanted)
             found, joined = descriptors(embedder, enrolled, probes)
             for name, compare in found.items():
@@ -102,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     takes = [Take(path.parent.name, path) for path in sorted(options.shots.glob("people/*/shot_*.npz"))]
     try:
         embedder = load_embedder(EncoderSettings(weights=options.weights))
-        text = measure(read_tracks(takes, embedder, Settings(), None), embedder)
+        text = measure(read_walks(takes, embedder, Settings(), None), embedder)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -21,8 +21,9 @@ import numpy as np
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
-from pipeline.evaluate import Protocol, Tracks, descriptors, load_protocol, read_tracks
+from pipeline.evaluate import Protocol, descriptors, load_protocol, read_walks
 from pipeline.settings import EncoderSettings, Settings
+from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
 from smsge.matching import Matches, matches_of
 from smsge.sequence import SkeletonSequence
@@ -39,14 +40,14 @@ def passes(sequence: SkeletonSequence, frames: int) -> list[SkeletonSequence]:
 
 def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> str:
     """A Markdown table, in per cent, over all pairs of scenes together."""
-    scenes = [read_tracks(takes, embedder, settings, cache) for takes in (protocol.enrol, *protocol.probes.values())]
+    scenes = [read_walks(takes, embedder, settings, cache) for takes in (protocol.enrol, *protocol.probes.values())]
     found: dict[str, list[Matches]] = defaultdict(list)
     asked: list[np.ndarray] = []
     for gallery, others in permutations(scenes, 2):
-        known = np.array([sequence.identity for sequence in gallery.lifted])
-        probes = Tracks(*([one for whole in part if whole.identity in known for one in passes(whole, embedder.frames)]
+        known = gallery.people
+        probes = Walks(*([one for whole in part if whole.identity in known for one in passes(whole, embedder.frames)]
                           for part in (others.given, others.lifted)))  # fmt: skip
-        wanted = np.array([sequence.identity for sequence in probes.lifted])
+        wanted = probes.people
         asked.append(wanted)
         for name, compare in descriptors(embedder, gallery, probes)[0].items():
             found[name].append(matches_of(compare(np.ones(len(known), bool)), wanted, known, ranks=(1,)))

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.embed import load_embedder
 from pipeline.settings import EncoderSettings, Settings
-from pipeline.synthetic.pairs import read_shots
+from pipeline.synthetic.pairs import read_shots, walks_of
 from smsge.centring import centre_of, centred
 from smsge.matching import threshold_at_far
 from smsge.nearness import by_person, means_of, nearness
@@ -86,8 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print("|---" * (len(COMPARED) + 2) + "|")
     for folder in given.shots:
         shown = read_shots(folder, Settings(), embedder.frames)
-        vectors = embedder.join(embedder.describe([one.lifted(embedder.lift).sequence for one in shown]))
-        people, shots = (np.array([getattr(one.sequence, key) for one in shown]) for key in ("identity", "session"))
+        walks = walks_of(shown, embedder.lift)
+        vectors, people, shots = embedder.join(embedder.describe(walks)), walks.people, walks.clips
         for count in ENROLLED:
             told = measure(vectors, people, shots, count, given.draws, given.seed)
             cells = [f"{100 * rank1:.1f}; {100 * low:.1f}, {100 * high:.1f}" for rank1, low, high in told.values()]

@@ -21,11 +21,12 @@ from pipeline import embed, normalize
 from pipeline.embed import describe
 from pipeline.errors import DatasetError, UserError
 from pipeline.lift import Lift
-from pipeline.population import Take, read_takes, skeletons_of
+from pipeline.population import Take, read_takes, walks_of
 from pipeline.settings import Settings
 from pipeline.sources import expand
 from pipeline.thresholds import FAR, Thresholds
 from pipeline.values import Progress, silent
+from pipeline.walks import Walks
 from smsge import canonical
 from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -41,14 +42,13 @@ from smsge.matching import (
     tar_at_far,
     threshold_at_far,
 )
-from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
 Labels = tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.str_], NDArray[np.str_]]
 """People of probes and gallery, clips of probes and gallery."""
 
 
-SHRINKAGE = {"encoder": 0.2, "statistics": 0.1}
+SHRINKAGE = {"encoder": 0.2, "statistics": 0.1, "statistics_seen": 0.1}
 """Of the within-person covariance of each descriptor that is joined."""
 
 RANK = 64
@@ -56,6 +56,10 @@ RANK = 64
 
 STEP = 0.05
 """Between the weights of a descriptor that are tried."""
+
+FIXED = {"statistics_seen": 0.2}
+"""Weights that are not tried. Rendered people cannot tell what skeletons as given are worth, since of them the lift is
+right; this much costs them less than a standard error."""
 
 ONCE = 32
 """Tracks that are described at a time."""
@@ -160,7 +164,7 @@ def _best_weights(
     parts: Mapping[str, NDArray[np.float32]], held: Described, progress: Progress = silent
 ) -> dict[str, float]:
     """The mean of all weights whose mean average precision is within one standard error of the best: with so few people
-    the very best are so by chance. They sum to 1, and the encoder always counts.
+    the very best are so by chance. They sum to 1, the encoder always counts, and `FIXED` ones are as they are.
 
     parts: {descriptor: (N, R)} of unit length, compared as in a gallery.
     """
@@ -172,7 +176,7 @@ def _best_weights(
         probes = similarity[which], held.people[which], held.people, held.clips[which], held.clips
         return retrieve(*probes, ranks=(1,)).mean_ap
 
-    tried = _shares(len(parts))
+    tried = _shares(list(parts))
     found = np.zeros(len(tried))
     for number, weights in enumerate(tried):
         found[number] = precision(alike(weights), np.ones(len(held.people), bool))
@@ -185,10 +189,11 @@ def _best_weights(
     return {name: round(float(share), 2) for name, share in zip(parts, shares, strict=True) if share > 0}
 
 
-def _shares(parts: int) -> Array:
-    """(T, parts): all weights in steps of `STEP` that sum to 1, the first above 0."""
+def _shares(parts: Sequence[str]) -> Array:
+    """(T, parts): all weights in steps of `STEP` that sum to 1, the first above 0, `FIXED` ones as they are."""
     steps = round(1 / STEP)
-    grid = np.stack(np.meshgrid(*[np.arange(steps + 1)] * parts, indexing="ij"), axis=-1).reshape(-1, parts)
+    choices = [[round(FIXED[part] / STEP)] if part in FIXED else range(steps + 1) for part in parts]
+    grid = np.stack(np.meshgrid(*choices, indexing="ij"), axis=-1).reshape(-1, len(parts))
     return np.asarray(np.round(grid[(grid.sum(axis=1) == steps) & (grid[:, 0] > 0)] * STEP, 6))
 
 
@@ -204,19 +209,19 @@ def _figures(name: str, similarity: Array, labels: Labels) -> dict[str, float]:
     }
 
 
-def read_people(folder: Path, settings: Settings, lift: Lift, cache: Path | None = None) -> list[SkeletonSequence]:
+def read_people(folder: Path, settings: Settings, lift: Lift, cache: Path | None = None) -> Walks:
     """Every usable track of a folder of folders of clips. Raises DatasetError where clips lie outside such folders."""
     clips = expand([folder])
     loose = [clip.source for clip in clips if not clip.grouped]
     if loose:
         raise DatasetError(f"{loose[0]} is in nobody's folder: calibration needs {folder}/NAME/clip.mp4")
     tracks = read_takes([Take(clip.name, Path(clip.source)) for clip in clips], settings, cache)
-    return skeletons_of(tracks, settings, lift)
+    return walks_of(tracks, settings, lift)
 
 
 def described(
     checkpoint: Checkpoint,
-    sequences: Sequence[SkeletonSequence],
+    walks: Walks,
     views: Array | None = None,
     kinds: NDArray[np.str_] | None = None,
     progress: Progress = silent,
@@ -225,16 +230,16 @@ def described(
 
     Raises DatasetError where there is no track.
     """
-    if not sequences:
+    if not len(walks):
         raise DatasetError("nobody walks long enough in any of the clips: calibration needs two usable clips a person")
     parts: list[dict[str, Array]] = []
-    for first in range(0, len(sequences), ONCE):
-        parts.append(describe(checkpoint, sequences[first : first + ONCE]))
-        progress("describing tracks", min(first + ONCE, len(sequences)), len(sequences))
+    for first in range(0, len(walks), ONCE):
+        last = min(first + ONCE, len(walks))
+        parts.append(describe(checkpoint, walks.only(range(first, last))))
+        progress("describing tracks", last, len(walks))
     raw = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    raw["bones"] = np.stack([bone_lengths(sequence) for sequence in sequences])
-    people, clips = (np.array([getattr(s, key) for s in sequences]) for key in ("identity", "session"))
-    return Described(raw, people, clips, views, kinds)
+    raw["bones"] = np.stack([bone_lengths(walk) for walk in walks.given])
+    return Described(raw, walks.people, walks.clips, views, kinds)
 
 
 def write_calibrated(trained: Checkpoint, done: Calibration, out: Path, lift: Lift) -> Path:

@@ -12,9 +12,9 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
 from pipeline.names import printable, reason_of
 from pipeline.normalize import VERSION as SKELETONS
-from pipeline.normalize import made_canonical
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
+from pipeline.walks import Walks
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.descriptors import joint_statistics_of, over_windows, posture_statistics_of, stride_swing
 from smsge.fusion import Standard, fuse
@@ -22,7 +22,7 @@ from smsge.layouts import CASIA14
 from smsge.methods import embed_walks
 from smsge.sequence import SkeletonSequence, mirror
 
-VERSION = 3
+VERSION = 4
 """Of what `describe` gives, which goes up with every change to its numbers: standards fit one version of them."""
 
 WEIGHTS = Path(smsge.__file__).resolve().parent / "weights"
@@ -33,8 +33,8 @@ class TrackEmbedder:
     """One track -> one unit vector; what `pipeline.templates.Embedder` asks for.
 
     A checkpoint holds the encoder, the lift of its skeletons, if any, a `Standard` for each descriptor it joins (of
-    "encoder" and "statistics") and, in its metadata, their `weights`, the calibrated `threshold` and, in files that are
-    not too old for them, `thresholds`.
+    those that `describe` gives) and, in its metadata, their `weights`, the calibrated `threshold` and, in files that
+    are not too old for them, `thresholds`.
     """
 
     def __init__(self, checkpoint: Checkpoint, name: str, device: str = "cpu", batch: int = 64) -> None:
@@ -85,21 +85,21 @@ class TrackEmbedder:
             if not len(sequence.windows(self.frames, self.frames)):
                 raise ValueError(f"a track of {len(sequence)} frames holds no uninterrupted window of {self.frames}")
         with np.errstate(all="ignore"):  # what is no number is refused as such
-            vectors = self.join(self.describe([self._lifted(seen) for seen in sequences]))
+            vectors = self.join(self.describe(self._walks(sequences)))
         if not (np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3).all():  # nor is it where it is no number
             raise CheckpointError(f"{self.name}: makes no unit vector of a track; get the encoder again")
         return vectors
 
-    def _lifted(self, seen: SkeletonSequence) -> SkeletonSequence:
+    def _walks(self, seen: Sequence[SkeletonSequence]) -> Walks:
         try:
-            return made_canonical(seen, self.lift)
+            return Walks.of(seen, self.lift)
         except ValueError as error:
             told = f"{self.name}: makes no skeleton of a track ({reason_of(error)}); get the encoder again"
             raise CheckpointError(told) from error
 
-    def describe(self, sequences: Sequence[SkeletonSequence]) -> dict[str, NDArray[np.floating]]:
-        """The raw descriptors of N tracks, lifted and canonical, {part: (N, D_part)}; see `describe`."""
-        return describe(self._checkpoint, sequences, self._batch)
+    def describe(self, walks: Walks) -> dict[str, NDArray[np.floating]]:
+        """The raw descriptors of N tracks, {part: (N, D_part)}; see `describe`."""
+        return describe(self._checkpoint, walks, self._batch)
 
     def join(self, raw: Mapping[str, NDArray[np.floating]]) -> NDArray[np.float32]:
         """Raw descriptors {part: (N, D_part)} -> (N, D) of unit length."""
@@ -111,27 +111,35 @@ def lift_of(checkpoint: Checkpoint) -> Lift:
     return Lift.from_tensors({key: tensor.numpy() for key, tensor in checkpoint.tensors.items()})
 
 
-def describe(
-    checkpoint: Checkpoint, sequences: Sequence[SkeletonSequence], batch: int = 64
-) -> dict[str, NDArray[np.floating]]:
-    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of a track; statistics (N, S), one after
-    the other the posture and the joint statistics over windows of two seconds, and how the joints swing with the
-    stride. These are one descriptor, so that its discriminants know how the three go together: apart, they told less.
+def describe(checkpoint: Checkpoint, walks: Walks, batch: int = 64) -> dict[str, NDArray[np.floating]]:
+    """The raw descriptors of N tracks: encoder (N, D), what `embed_walks` says of lifted ones, averaged with what it
+    says of their mirror images, which evens out from which side a walk was seen; statistics (N, S), what
+    `walk_statistics` says of lifted ones; statistics_seen (N, S), the same of those as given.
 
-    Encoder and joint statistics are averaged with what they say of the mirror image, which evens out from which side a
-    walk was seen. Posture and swing are not: how left and right differ tells people apart in them.
+    The lift was learned from rendered people, and what it gets wrong of others, nobody knows; skeletons as given have
+    faults of another kind. So both are heard.
 
     Raises DatasetError where a track has no full window.
     """
-    mirrored = [mirror(sequence) for sequence in sequences]
-    encoder = [embed_walks(checkpoint, walks, batch=batch) for walks in (sequences, mirrored)]
-    joints = [np.stack([over_windows(joint_statistics_of, walk) for walk in walks]) for walks in (sequences, mirrored)]
-    posture = np.stack([over_windows(posture_statistics_of, sequence) for sequence in sequences])
-    swing = np.stack([stride_swing(sequence) for sequence in sequences])
+    encoder = [embed_walks(checkpoint, part, batch=batch) for part in (walks.lifted, [*map(mirror, walks.lifted)])]
     return {
         "encoder": np.mean(encoder, axis=0),
-        "statistics": np.concatenate([posture, np.mean(joints, axis=0), swing], axis=1),
+        "statistics": np.stack([walk_statistics(walk) for walk in walks.lifted]),
+        "statistics_seen": np.stack([walk_statistics(walk) for walk in walks.given]),
     }
+
+
+def walk_statistics(walk: SkeletonSequence) -> NDArray[np.floating]:
+    """(S,): one after the other the posture and the joint statistics over windows of two seconds, and how the joints
+    swing with the stride. These are one descriptor, so that its discriminants know how the three go together: apart,
+    they told less.
+
+    Joint statistics are averaged with those of the mirror image. Posture and swing are not: how left and right differ
+    tells people apart in them.
+    """
+    posture = over_windows(posture_statistics_of, walk)
+    joints = [over_windows(joint_statistics_of, side) for side in (walk, mirror(walk))]
+    return np.concatenate([posture, np.mean(joints, axis=0), stride_swing(walk)])
 
 
 def load_embedder(settings: EncoderSettings | None = None) -> TrackEmbedder:

@@ -19,17 +19,16 @@ from numpy.typing import NDArray
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import ConfigError, UserError
-from pipeline.lift import Lift
 from pipeline.naming import Named, named
-from pipeline.population import Take, read_takes, skeletons_of
+from pipeline.population import Take, read_takes, walks_of
 from pipeline.settings import EncoderSettings, Settings
+from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
 from smsge.centring import centre_of, centred
 from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
 from smsge.matching import cosine, matches_of, pair_scores, standardise, statistics
 from smsge.nearness import by_person, nearness
 from smsge.openset import FARS, leave_people_out
-from smsge.sequence import SkeletonSequence
 
 Array = NDArray[np.floating]
 
@@ -101,39 +100,29 @@ def evaluate(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, ca
     lengths and posture statistics those of skeletons as the pose estimator gives them; the last row is what the tool
     does, about the centre of those enrolled. A probe clip without a usable track counts as a miss.
     """
-    gallery = read_tracks(protocol.enrol, embedder, settings, cache)
+    gallery = read_walks(protocol.enrol, embedder, settings, cache)
     lines: list[Line] = []
     for name, takes in protocol.probes.items():
-        probes = read_tracks(takes, embedder, settings, cache)
+        probes = read_walks(takes, embedder, settings, cache)
         described, joined = descriptors(embedder, gallery, probes)
-        enrolled, asked = gallery.lifted, probes.lifted
-        own = [_line(name, descriptor, compare, enrolled, asked, takes) for descriptor, compare in described.items()]
+        enrolled, asked = gallery.people, probes.people
+        own = [_line(name, descriptor, compare, gallery, probes, takes) for descriptor, compare in described.items()]
         tool = _accepts(own[-1], embedder.threshold, described[own[-1].descriptor], enrolled, asked)
-        whose = [np.array([sequence.identity for sequence in part]) for part in (enrolled, asked)]
-        shares = named(joined[0], whose[0], joined[1], whose[1], embedder.thresholds)
+        shares = named(joined[0], enrolled, joined[1], asked, embedder.thresholds)
         lines += [*own[:-1], replace(tool, named=shares)]
     return lines
 
 
-@dataclass(frozen=True)
-class Tracks:
-    """The same tracks as the pose estimator gives them, and lifted; in one order."""
-
-    given: list[SkeletonSequence]
-    lifted: list[SkeletonSequence]
-
-
-def read_tracks(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> Tracks:
+def read_walks(takes: Sequence[Take], embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> Walks:
     """The tracks of all takes that a search would not refuse, with identity and session; raises as `read_takes`."""
-    tracks = read_takes(takes, settings, cache)
-    return Tracks(*(skeletons_of(tracks, settings, lift, embedder.frames) for lift in (Lift(), embedder.lift)))
+    return walks_of(read_takes(takes, settings, cache), settings, embedder.lift, embedder.frames)
 
 
 def descriptors(
-    embedder: TrackEmbedder, gallery: Tracks, probes: Tracks
+    embedder: TrackEmbedder, gallery: Walks, probes: Walks
 ) -> tuple[dict[str, Compare], tuple[Array, Array]]:
     """{descriptor: how it compares probes with the gallery, that of the tool last}, and the embeddings of both."""
-    raw_gallery, raw_probes = (embedder.describe(part.lifted) for part in (gallery, probes))
+    raw_gallery, raw_probes = (embedder.describe(part) for part in (gallery, probes))
     for raw, part in ((raw_gallery, gallery), (raw_probes, probes)):
         raw["bones"] = np.stack([bone_lengths(sequence) for sequence in part.given])
         for name, sequences in (("given", part.given), ("lifted", part.lifted)):
@@ -153,7 +142,7 @@ def descriptors(
             f"{part} as calibrated": _as_they_are(standard(raw_gallery[part]), standard(raw_probes[part]))
             for part, standard in embedder.standards.items()
         },
-        f"reid: {embedder.name}": _about_their_centre(*joined, np.array([s.identity for s in gallery.lifted])),
+        f"reid: {embedder.name}": _about_their_centre(*joined, gallery.people),
     }
     return described, joined
 
@@ -175,18 +164,16 @@ def _about_their_centre(gallery: Array, probes: Array, people: NDArray[np.str_])
     return compare
 
 
-def _line(name: str, descriptor: str, compare: Compare, gallery: list[SkeletonSequence],
-          probes: list[SkeletonSequence], takes: list[Take]) -> Line:  # fmt: skip
+def _line(name: str, descriptor: str, compare: Compare, gallery: Walks, probes: Walks, takes: list[Take]) -> Line:
     similarity = compare(np.ones(len(gallery), bool))
-    enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
+    enrolled, wanted = gallery.people, probes.people
     matches = matches_of(similarity, wanted, enrolled, ranks=(1,))
     found = matches.retrieval
     people = np.unique(enrolled)
     best = np.stack([similarity[:, enrolled == person].max(axis=1) for person in people], axis=1)
-    sessions = np.array([s.session for s in probes])
     right = 0
     for take in takes:
-        own = (sessions == str(take.clip)) & (wanted == take.person)
+        own = (probes.clips == str(take.clip)) & (wanted == take.person)
         right += bool(own.any()) and people[best[own].sum(axis=0).argmax()] == take.person
     return Line(
         name, descriptor, found.rank[1], found.mean_ap, right / len(takes), len(probes), len(takes),
@@ -195,11 +182,10 @@ def _line(name: str, descriptor: str, compare: Compare, gallery: list[SkeletonSe
     )  # fmt: skip
 
 
-def _accepts(line: Line, threshold: float, compare: Compare, gallery: list[SkeletonSequence],
-             probes: list[SkeletonSequence]) -> Line:  # fmt: skip
+def _accepts(line: Line, threshold: float, compare: Compare, enrolled: NDArray[np.str_],
+             wanted: NDArray[np.str_]) -> Line:  # fmt: skip
     """The tool's own line with what its threshold lets pass. Whose own person is enrolled is no stranger, so pairs of
     different people are compared in the gallery without the probe's person."""
-    enrolled, wanted = [np.array([s.identity for s in part]) for part in (gallery, probes)]
     every = compare(np.ones(len(enrolled), bool))
     genuine, _ = pair_scores(every, wanted, enrolled)
     others = {person: enrolled != person for person in np.unique(wanted)}

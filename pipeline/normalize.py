@@ -7,6 +7,7 @@ and so a gallery keeps them. What an encoder is given is lifted with its own lif
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -53,7 +54,8 @@ def as_seen(track: PoseTrack, settings: NormalizeSettings) -> SkeletonSequence:
 
 def made_canonical(seen: SkeletonSequence, lift: Lift) -> SkeletonSequence:
     """Skeletons as seen -> the same lifted, upright, facing +z, of unit stature."""
-    return canonical_sequence([lift(part) for part in seen.stretches() if len(part)], seen.fps)
+    made = canonical_sequence([lift(part) for part in seen.stretches() if len(part)], seen.fps)
+    return replace(made, identity=seen.identity, session=seen.session)
 
 
 def steady(track: PoseTrack, settings: NormalizeSettings) -> list[tuple[np.ndarray, np.ndarray]]:

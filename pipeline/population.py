@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.extract import extract
 from pipeline.lift import Lift
-from pipeline.normalize import normalize
+from pipeline.normalize import as_seen
 from pipeline.pose import MediaPipePose, PoseEstimator
 from pipeline.quality import assess
 from pipeline.settings import Settings
@@ -14,7 +14,7 @@ from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
 from pipeline.sources import is_skeletons
 from pipeline.values import PoseTrack, Progress, silent
 from pipeline.video import content_id
-from smsge.sequence import SkeletonSequence
+from pipeline.walks import Walks
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,14 @@ def read_takes(
     return found
 
 
-def skeletons_of(
-    tracks: Iterable[tuple[Take, PoseTrack]], settings: Settings, lift: Lift, frames: int = 20
-) -> list[SkeletonSequence]:
+def walks_of(tracks: Iterable[tuple[Take, PoseTrack]], settings: Settings, lift: Lift, frames: int = 20) -> Walks:
     """The skeletons of tracks, with identity (the person) and session (the clip); those without a window of `frames`
     are left out, as a search refuses them."""
     named = (
-        replace(normalize(track, settings.normalize, lift), identity=take.person, session=str(take.clip))
+        replace(as_seen(track, settings.normalize), identity=take.person, session=str(take.clip))
         for take, track in tracks
     )
-    return [skeleton for skeleton in named if len(skeleton.windows(frames, frames))]
+    return Walks.of([seen for seen in named if len(seen.windows(frames, frames))], lift)
 
 
 def _extraction(clip: Path, settings: Settings, cache: Path | None, pose: PoseEstimator) -> Extraction:

@@ -21,7 +21,7 @@ from pipeline.rgb_config import RgbConfig
 from pipeline.settings import Settings
 from pipeline.synthetic.estimator import Estimator, fit_estimator
 from pipeline.synthetic.imagined import imagined_shots, walked_joints
-from pipeline.synthetic.pairs import Shown, read_shots
+from pipeline.synthetic.pairs import Shown, read_shots, walks_of
 from pipeline.synthetic.shots import Cast, Drawn, Passes, Rounds, Walked, make_shots
 from pipeline.synthetic.skeletons import population_skeletons
 from pipeline.values import Progress, silent
@@ -51,20 +51,19 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     estimator = fit_estimator([pair for one in groups["train"] for pair in one.pairs])
     estimator.save(out / ESTIMATOR)
     lift = lift_of(groups["train"], progress)
-    groups = {name: [one.lifted(lift) for one in group] for name, group in groups.items()}
     imagined = list(imagine_all(config, estimator, lift, progress))
-    train, validation = (_sequences(groups[name]) for name in ("train", "validation"))
+    train, validation = (walks_of(groups[name], lift).lifted for name in ("train", "validation"))
     strides = [config.stride] * len(train) + [config.imagined.stride] * len(imagined)
     frames = config.encoder.frames
     parts = Clips.of([*train, *imagined], frames, strides), Clips.of(validation, frames, config.stride), estimator.fps
+    usual = groups["train"] + groups["validation"], groups["calibration"]
     done: list[Path] = []
     learned: list[Checkpoint] = []
     for objective, name in ENCODERS.items():
         weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
         learned.append(load_checkpoint(weights))
         trained = half_way(learned[0], learned[-1])  # of the first step: itself
-        fitted, held = (_described(trained, part, progress) for part in (groups["train"] + groups["validation"],
-                                                                         groups["calibration"]))  # fmt: skip
+        fitted, held = (_described(trained, lift, part, progress) for part in usual)
         done.append(write_calibrated(trained, calibrate(fitted, held, progress), out / name, lift))
     return done
 
@@ -81,9 +80,9 @@ def half_way(first: Checkpoint, last: Checkpoint) -> Checkpoint:
     return replace(last, model=model)
 
 
-def _described(trained: Checkpoint, shown: list[Shown], progress: Progress) -> Described:
+def _described(trained: Checkpoint, lift: Lift, shown: list[Shown], progress: Progress) -> Described:
     views, kinds = np.stack([one.view for one in shown]), np.array([one.kind for one in shown])
-    return described(trained, _sequences(shown), views, kinds, progress)
+    return described(trained, walks_of(shown, lift), views, kinds, progress)
 
 
 def parted(config: RgbConfig, shown: Iterable[Shown]) -> dict[str, list[Shown]]:
@@ -175,7 +174,3 @@ def _recorded_walks(config: RgbConfig, fps: float) -> Iterator[tuple[int, list[n
     for identity, walks in found.items():
         generator = np.random.default_rng([config.recorded_seed, int(identity)])  # the same body as in the shots
         yield int(identity), walked_joints(walks, fps, generator)
-
-
-def _sequences(shown: Iterable[Shown]) -> list[SkeletonSequence]:
-    return [one.sequence for one in shown]

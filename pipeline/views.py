@@ -27,7 +27,7 @@ from pipeline.errors import DatasetError, UserError
 from pipeline.naming import named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
-from pipeline.synthetic.pairs import Shown, read_shots
+from pipeline.synthetic.pairs import Shown, read_shots, walks_of
 from pipeline.thresholds import FAR, Thresholds
 from smsge.bootstrap import mean_interval
 from smsge.centring import as_in_a_gallery, centre_of, centred
@@ -114,8 +114,8 @@ def similarities(
 ) -> tuple[dict[str, Array], Array]:
     """{descriptor: (N, N)}, and the embeddings (N, D); plain descriptors are those of skeletons as the pose estimator
     gives them, standardised by the tracks of `fitted`."""
-    given = [[one.sequence for one in part] for part in (shown, fitted)]
-    lifted = [[one.lifted(embedder.lift).sequence for one in part] for part in (shown, fitted)]
+    walks = [walks_of(part, embedder.lift) for part in (shown, fitted)]
+    given, lifted = ([getattr(part, name) for part in walks] for name in ("given", "lifted"))
     posture = partial(over_windows, posture_statistics_of)
     found = {
         name: _alike(*(np.stack([descriptor(sequence) for sequence in part]) for part in parts))
@@ -125,13 +125,13 @@ def similarities(
             ("posture statistics, lifted", posture, lifted),
         )
     }
-    raw, base = (embedder.describe(part) for part in lifted)
+    raw, base = (embedder.describe(part) for part in walks)
     found["SM-SGE alone"] = _alike(raw["encoder"], base["encoder"])
     for part, standard in embedder.standards.items():
         rows = standard(raw[part])
         found[f"{part} as calibrated"] = cosine(rows, rows)
     joined = embedder.join(raw)
-    about = centred(joined, centre_of(joined, [one.sequence.identity for one in shown]))
+    about = centred(joined, centre_of(joined, walks[0].people))
     return found | {f"reid: {embedder.name}": cosine(about, about)}, joined
 
 

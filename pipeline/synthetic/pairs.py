@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pipeline.settings import Settings
 from pipeline.skeletons import load_skeletons
 from pipeline.synthetic.estimator import Pair, facing, ray_axes
 from pipeline.values import Progress, silent
+from pipeline.walks import Walks
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
@@ -47,6 +48,11 @@ class Shown:
         lean = float((spine / np.linalg.norm(spine, axis=1, keepdims=True)).mean(axis=0)[2])
         waves = [np.cos(angle).mean(), np.sin(angle).mean(), np.cos(2 * angle).mean(), np.sin(2 * angle).mean()]
         return np.array([*waves, lean, lean * waves[0]])
+
+
+def walks_of(shown: Sequence[Shown], lift: Lift) -> Walks:
+    """The same tracks as an encoder with `lift` reads them."""
+    return Walks([one.sequence for one in shown], [one.lifted(lift).sequence for one in shown])
 
 
 def read_shots(folder: Path, settings: Settings, frames: int, progress: Progress = silent) -> list[Shown]:

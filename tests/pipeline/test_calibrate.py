@@ -13,6 +13,7 @@ from pipeline.embed import VERSION, TrackEmbedder
 from pipeline.errors import DatasetError
 from pipeline.lift import Lift
 from pipeline.thresholds import Thresholds
+from pipeline.walks import Walks
 from smsge.centring import as_in_a_gallery
 from smsge.checkpoint import Checkpoint, load_checkpoint
 from smsge.config import EncoderConfig
@@ -30,7 +31,7 @@ def made_up(people: int, clips: int = 4) -> Described:
     raw = {
         part: np.repeat(generator.normal(size=(people, size)), clips, axis=0)
         + 0.5 * generator.normal(size=(people * clips, size))
-        for part, size in (("encoder", 12), ("statistics", 20))
+        for part, size in (("encoder", 12), ("statistics", 20), ("statistics_seen", 20))
     }
     return Described(raw, names, sessions)
 
@@ -89,6 +90,7 @@ def test_what_tells_people_apart_weighs_more_and_the_encoder_always_counts(usefu
     done = calibrate(*parts)
     assert done.weights[useful] > 0.6
     assert done.weights["encoder"] > 0
+    assert done.weights["statistics_seen"] == 0.2
     assert sum(done.weights.values()) == pytest.approx(1.0)
 
 
@@ -116,7 +118,7 @@ def test_descriptors_that_are_not_joined_are_only_reported() -> None:
     fitted, held = made_up(16).parted()
     more = [replace(part, raw=part.raw | {"bones": part.raw["statistics"][:, :3]}) for part in (fitted, held)]
     done = calibrate(*more)
-    assert set(done.standards) == set(done.weights) <= {"encoder", "statistics"}
+    assert set(done.standards) == set(done.weights) <= {"encoder", "statistics", "statistics_seen"}
     assert done.threshold == calibrate(fitted, held).threshold
     assert {"bones rank1", "joined rank1", "encoder mean_ap", "statistics equal_error_rate"} <= set(done.report)
     assert done.report["joined rank1"] == 1.0
@@ -146,11 +148,12 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
                 SkeletonSequence(joints, CASIA14, 15.0, identity=f"p{person:02d}", session=f"p{person:02d}/{clip}")
             )
     with pytest.raises(DatasetError, match="nobody walks long enough"):
-        described(trained, [])
+        described(trained, Walks([], []))
+    walks = Walks(sequences, sequences)
     said: list[tuple[str, float, float | None]] = []
-    tracks = described(trained, sequences, progress=lambda *told: said.append(told))
+    tracks = described(trained, walks, progress=lambda *told: said.append(told))
     assert {name: len(rows) for name, rows in tracks.raw.items()} == dict.fromkeys(
-        ("encoder", "statistics", "bones"), 36
+        ("encoder", "statistics", "statistics_seen", "bones"), 36
     )
     assert (tracks.people[3], tracks.clips[4]) == ("p01", "p01/1")
     done = calibrate(*tracks.parted(), progress=lambda *told: said.append(told))
@@ -166,5 +169,5 @@ def test_an_encoder_with_its_calibration_is_one_that_embeds(tmp_path: Path) -> N
     assert embedder.threshold == pytest.approx(done.threshold, abs=1e-4)
     assert (embedder.weights, embedder.thresholds, embedder.fps) == (done.weights, done.thresholds, 15.0)
     expected = fuse([done.standards[p](tracks.raw[p]) for p in done.weights], list(done.weights.values()))
-    vectors = embedder.join(embedder.describe(sequences))
+    vectors = embedder.join(embedder.describe(walks))
     np.testing.assert_allclose(vectors, expected, atol=0.02)  # the encoder is kept in 16 bits

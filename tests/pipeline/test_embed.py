@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_encoder import save_tiny, walk
+from tiny_encoder import as_they_are, save_tiny, walk
 
 import pipeline
 import smsge
@@ -19,6 +19,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
 from pipeline.settings import EncoderSettings
 from pipeline.thresholds import Thresholds
+from pipeline.walks import Walks
 from smsge.checkpoint import load_checkpoint, save_checkpoint
 from smsge.config import EncoderConfig
 from smsge.encoder import SMSGE
@@ -50,7 +51,7 @@ def test_a_track_and_its_mirror_image_are_means_over_windows_of_the_mean_over_pr
     windows = torch.from_numpy(np.concatenate([seen.windows(8, 5) for seen in (one, mirror(one))]))
     with torch.inference_mode():
         slow = torch.stack([torch.stack([model(w[None, :k])[0, -1] for k in range(1, 9)]).mean(0) for w in windows])
-    np.testing.assert_allclose(describe(checkpoint, [one])["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
+    np.testing.assert_allclose(describe(checkpoint, as_they_are([one]))["encoder"][0], slow.mean(0).numpy(), atol=1e-5)
 
 
 def test_an_encoder_with_a_head_is_described_by_its_head(weights: Path):
@@ -63,13 +64,13 @@ def test_an_encoder_with_a_head_is_described_by_its_head(weights: Path):
     with torch.inference_mode():
         seen = np.concatenate([walked.windows(8, 5) for walked in (one, mirror(one))])
         expected = head(plain.model.embed(torch.from_numpy(seen))).mean(dim=0).numpy()
-    got = describe(headed, [one])
+    got = describe(headed, as_they_are([one]))
     assert got["encoder"].shape == (1, 5)
     np.testing.assert_allclose(got["encoder"][0], expected, atol=1e-5)
-    np.testing.assert_array_equal(got["statistics"], describe(plain, [one])["statistics"])
+    np.testing.assert_array_equal(got["statistics"], describe(plain, as_they_are([one]))["statistics"])
     damaged = replace(headed, metadata=plain.metadata | {"head": {"width": 6}})
     with pytest.raises(CheckpointError, match="head is damaged"):
-        describe(damaged, [one])
+        describe(damaged, as_they_are([one]))
 
 
 def test_thresholds_come_from_the_file_and_an_older_one_knows_one_rate(weights: Path):
@@ -120,20 +121,22 @@ def test_an_encoder_that_was_calibrated_on_other_skeletons_is_refused(weights: P
         load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
 
 
-@pytest.mark.parametrize("version", [None, 2, 99])
+@pytest.mark.parametrize("version", [None, 3, 99])
 def test_an_encoder_that_was_calibrated_on_other_descriptors_is_refused(weights: Path, version: int | None):
     saved = load_checkpoint(weights)
     metadata = {key: value for key, value in saved.metadata.items() if key != "descriptors"}
     save_checkpoint(
         weights, saved.model, saved.tensors, metadata if version is None else metadata | {"descriptors": version}
     )
-    with pytest.raises(CheckpointError, match=f"descriptors of version {version or 1}, here they are of version 3"):
+    with pytest.raises(CheckpointError, match=f"descriptors of version {version or 1}, here they are of version 4"):
         load_embedder(EncoderSettings(weights=str(weights), device="cpu"))
 
 
 def test_joints_are_told_alike_of_a_walk_and_of_its_mirror_image(weights: Path):
     walks = [walk(seed) for seed in range(3)]
-    seen, swapped = (describe(load_checkpoint(weights), part) for part in (walks, [mirror(one) for one in walks]))
+    seen, swapped = (
+        describe(load_checkpoint(weights), as_they_are(part)) for part in (walks, [mirror(one) for one in walks])
+    )
     np.testing.assert_allclose(seen["encoder"], swapped["encoder"], atol=1e-5)
     posture, joints, swing = 79, 84, 86
     assert seen["statistics"].shape == (3, posture + joints + swing)
@@ -141,6 +144,21 @@ def test_joints_are_told_alike_of_a_walk_and_of_its_mirror_image(weights: Path):
     assert apart[posture : posture + joints].max() < 1e-5
     assert apart[:posture].max() > 0.01
     assert apart[posture + joints :].max() > 0.01
+
+
+def test_statistics_are_told_of_skeletons_as_given_and_lifted(weights: Path):
+    plain = load_checkpoint(weights)
+    lift = Lift(((np.zeros((42, 42)), np.random.default_rng(0).normal(0, 0.05, 42)),))
+    tensors = {name: torch.from_numpy(values) for name, values in lift.tensors().items()}
+    lifting = TrackEmbedder(replace(plain, tensors=plain.tensors | tensors), "tiny")
+    seen = [walk(seed) for seed in range(3)]
+    walks = Walks.of(seen, lift)
+    raw, unlifted = lifting.describe(walks), lifting.describe(Walks.of(seen, Lift()))
+    np.testing.assert_array_equal(raw["statistics_seen"], unlifted["statistics_seen"])
+    np.testing.assert_array_equal(unlifted["statistics"], unlifted["statistics_seen"])
+    for part in ("encoder", "statistics"):
+        assert np.abs(raw[part] - unlifted[part]).max() > 1e-3
+    np.testing.assert_allclose(lifting.embed(seen), lifting.join(raw), atol=1e-4)  # the lift is kept in 32 bits
 
 
 def test_the_encoders_that_ship_lie_with_smsge_wherever_the_packages_are_put(tmp_path: Path):

@@ -11,19 +11,23 @@ from pipeline.errors import ConfigError
 from pipeline.evaluate import Protocol, _about_their_centre, _accepts, _as_they_are, _line, load_protocol, table
 from pipeline.naming import Named
 from pipeline.population import Take
+from pipeline.walks import Walks
 from smsge.centring import centre_of, centred
 from smsge.layouts import CASIA14
 from smsge.sequence import SkeletonSequence
 
 
-def sequence(person: str, clip: str) -> SkeletonSequence:
-    return SkeletonSequence(np.zeros((1, 14, 3), np.float32), CASIA14, 15.0, identity=person, session=clip)
+def walks(*whose: tuple[str, str]) -> Walks:
+    """Tracks of (person, clip)."""
+    still = np.zeros((1, 14, 3), np.float32)
+    tracks = [SkeletonSequence(still, CASIA14, 15.0, identity=person, session=clip) for person, clip in whose]
+    return Walks(tracks, tracks)
 
 
 def test_tracks_are_counted_one_by_one_and_clips_by_the_sum_of_their_tracks():
-    gallery = [sequence("ann", "g1"), sequence("ben", "g2")]
+    gallery = walks(("ann", "g1"), ("ben", "g2"))
     g = np.eye(2)
-    probes = [sequence("ann", "c1"), sequence("ann", "c1"), sequence("ben", "c2")]
+    probes = walks(("ann", "c1"), ("ann", "c1"), ("ben", "c2"))
     p = np.array([[1.0, 0.1], [0.4, 0.5], [1.0, 0.9]])  # right, wrong by a little, wrong
     takes = [Take("ann", Path("c1")), Take("ben", Path("c2")), Take("ben", Path("c3"))]
     line = _line("set", "made up", _as_they_are(g, p), gallery, probes, takes)
@@ -37,7 +41,7 @@ def test_tracks_are_counted_one_by_one_and_clips_by_the_sum_of_their_tracks():
 def test_whoever_asks_as_a_stranger_is_not_in_the_centre():
     generator = np.random.default_rng(5)
     names = ["ann", "ben", "eva", "tom"]
-    gallery, probes = ([sequence(name, f"{clip}{name}") for name in names] for clip in ("g", "c"))
+    gallery, probes = (walks(*((name, f"{clip}{name}") for name in names)) for clip in ("g", "c"))
     g = generator.normal(size=(4, 6))
     p = g + 0.7 * generator.normal(size=(4, 6))
     g, p = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (g, p))
@@ -51,11 +55,11 @@ def test_whoever_asks_as_a_stranger_is_not_in_the_centre():
         own.append(float((centred(p[number][None], centre) @ centred(g[number][None], centre).T)[0, 0]))
     line = _line("set", "made up", compare, gallery, probes, [Take(name, Path(f"c{name}")) for name in names])
     for threshold in (-0.3, 0.0, 0.3, 0.6):
-        found = _accepts(line, threshold, compare, gallery, probes)
+        found = _accepts(line, threshold, compare, gallery.people, probes.people)
         assert found.false_accepts == pytest.approx(np.mean(np.array(scores) >= threshold))
         assert found.true_accepts == pytest.approx(np.mean(np.array(own) >= threshold))
     alone = _about_their_centre(g[:1], p[:1], np.array(names[:1]))
-    found = _accepts(line, 0.0, alone, gallery[:1], probes[:1])  # nobody to be taken for
+    found = _accepts(line, 0.0, alone, gallery.people[:1], probes.people[:1])  # nobody to be taken for
     assert math.isnan(found.false_accepts or 0.0)
     assert found.true_accepts in (0.0, 1.0)
 
@@ -71,7 +75,7 @@ def test_a_track_is_as_near_as_its_person_whose_mean_may_be_nearest():
 
 
 def test_the_table_is_markdown_with_a_dash_for_what_cannot_be_said():
-    gallery, probes = [sequence("ann", "g1")], [sequence("ann", "c1")]
+    gallery, probes = walks(("ann", "g1")), walks(("ann", "c1"))
     compare = _as_they_are(np.eye(1, 2), np.ones((1, 2)))
     line = _line("set", "made up", compare, gallery, probes, [Take("ann", Path("c1"))])
     assert math.isnan(line.interval[0])

@@ -85,7 +85,7 @@ def test_any_config_is_used_or_refused(sound: Path, config: Header) -> None:
     use(together(sound.with_name("config.safetensors"), header, body))
 
 
-parts = st.dictionaries(st.sampled_from(["encoder", "statistics", "more"]), numbers, max_size=3)
+parts = st.dictionaries(st.sampled_from(["encoder", "statistics", "statistics_seen", "more"]), numbers, max_size=3)
 
 
 @given(metadata=st.dictionaries(st.sampled_from(METADATA), parts | plain | numbers, max_size=3))
