@@ -23,7 +23,7 @@ from pipeline.errors import (
     VideoError,
 )
 from pipeline.gallery import Gallery
-from pipeline.names import person_name
+from pipeline.names import person_name, printable
 from pipeline.persons import are_one_person
 from pipeline.probes import Probe, Reader, Reading
 from pipeline.records import ClipSource
@@ -118,6 +118,21 @@ def _check_request(clips: Sequence[Clip], name: str | None, track: int | None) -
         raise UserError(
             f"the folders {groups[0]} and {groups[1]} name their people themselves: leave --name out, or give one"
         )
+    if not name:
+        _refuse_namesakes([clip for clip in clips if not clip.grouped])
+
+
+def _refuse_namesakes(clips: Sequence[Clip]) -> None:
+    """Raise UserError where files of one name in different folders would become one person: with a shell's `people/*`
+    that is everybody."""
+    first: dict[str, Clip] = {}
+    for clip in clips:
+        other = first.setdefault(clip.name, clip)
+        if Path(other.source).parent != Path(clip.source).parent:
+            raise UserError(
+                f"{shown(other.source)} and {shown(clip.source)} would be one person, {printable(clip.name)}: give the"
+                " folder above theirs where folders are named after people, or enrol them one by one with --name"
+            )
 
 
 def refuse_read_only(gallery: Gallery) -> None:

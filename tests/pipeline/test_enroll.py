@@ -209,6 +209,18 @@ def test_folders_name_people(flow: Flow) -> None:
     assert names(flow.gallery) == {"anna": 2, "bert": 1, "carl": 1}
 
 
+def test_files_of_one_name_in_several_folders_are_not_one_person_unless_told(flow: Flow) -> None:
+    people = flow.folder / "people"
+    anna, bert = (clip(people / name / "1.npz", (width, 0, 4)) for name, width in (("anna", NARROW), ("bert", WIDE)))
+    clip(people / "anna" / "2.npz", (NARROW, 0, 3))
+    for given in ((people / "anna", people / "bert"), (anna, bert)):
+        with pytest.raises(UserError, match=r"anna/1\.npz and .*bert/1\.npz would be one person, 1: give"):
+            flow.enroll(*given)
+    assert names(flow.gallery) == {}
+    assert flow.enroll(anna, people / "anna" / "2.npz").names == ("1", "2")
+    assert flow.enroll(bert, anna, name="both", again=True).names == ("both",)
+
+
 def test_one_bad_clip_does_not_stop_the_rest(flow: Flow) -> None:
     good, short = clip(flow.folder / "good.npz", (NARROW, 0, 4)), clip(flow.folder / "short.npz", (WIDE, 0, 0.4))
     (flow.folder / "torn.npz").write_bytes(b"PK torn")
