@@ -56,14 +56,14 @@ def train_rgb(config: RgbConfig, resume: bool = False, progress: Progress = sile
     strides = [config.stride] * len(train) + [config.imagined.stride] * len(imagined)
     frames = config.encoder.frames
     parts = Clips.of([*train, *imagined], frames, strides), Clips.of(validation, frames, config.stride), estimator.fps
-    usual = groups["train"] + groups["validation"], groups["calibration"]
+    calibrated_on = groups["train"] + groups["validation"], groups["calibration"]
     done: list[Path] = []
     learned: list[Checkpoint] = []
     for objective, name in ENCODERS.items():
         weights = train_from_config(config.stage(objective), resume=resume, progress=progress, parts=parts)
         learned.append(load_checkpoint(weights))
         trained = half_way(learned[0], learned[-1])  # of the first step: itself
-        fitted, held = (_described(trained, lift, part, progress) for part in usual)
+        fitted, held = (_described(trained, lift, part, progress) for part in calibrated_on)
         done.append(write_calibrated(trained, calibrate(fitted, held, progress), out / name, lift))
     return done
 
