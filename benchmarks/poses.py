@@ -27,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.extract import SAMPLES, open_landmarker, report
 from pipeline.cores import share_of_cores
 from pipeline.extract import extract
+from pipeline.followed import ROOM
 from pipeline.people import window_around
-from pipeline.pose import ROOM, MediaPipePose
+from pipeline.pose import MediaPipePose
 from pipeline.pose_models import resolve_model
 from pipeline.settings import Settings
 from pipeline.values import PoseTrack

@@ -22,28 +22,14 @@ import numpy as np
 from pipeline.both_sides import BothSides, Follower
 from pipeline.cores import share_of_cores
 from pipeline.detector import PersonDetector
+from pipeline.followed import LOST, Followed
 from pipeline.looking import Detector, Search
-from pipeline.people import (
-    JOINTS,
-    Window,
-    body_height,
-    centre_of,
-    cut,
-    moved,
-    plausible,
-    same_body,
-    window_around,
-)
+from pipeline.people import Window, cut, moved, plausible, same_body
 from pipeline.pose_models import resolve_model
 from pipeline.settings import PoseSettings
 from pipeline.values import Frame, Person, Progress, silent
 
-ROOM = 2.0  # side of a window, in body heights
-STEP = 0.1  # by how much an edge of a window may move from frame to frame, in body heights
 CONFIRMED = 2  # frames in which a newcomer must be found again before they are reported
-LOST = 0.5  # seconds out of sight after which a person is no longer followed
-STILL, STILL_SECONDS = 0.04, 1.0  # body heights moved within so many seconds: standing
-STANDING_SPACING = 0.2  # seconds between two looks at somebody who stands
 
 _BLANK = np.zeros((64, 64, 3), np.uint8)
 
@@ -62,64 +48,6 @@ class PoseEstimator(Protocol):
         ...
 
 
-class _Followed:
-    """Somebody who is followed: where they were, how they move, and their own landmarker."""
-
-    def __init__(self, follower: Follower, person: Person, window: Window, time: float) -> None:
-        self.follower = follower
-        self.person = person
-        self._window = np.array(window, np.float64)
-        self.centre, self.height = centre_of(person), body_height(person)
-        self.speed = np.zeros(2)
-        self.seen = self.posed = time
-        self.hits = 0
-        self.missed = False
-        self._anchor, self._anchored = person.image[JOINTS], time
-
-    def expected(self, time: float) -> np.ndarray:
-        return np.asarray(self.centre + self.speed * min(time - self.seen, LOST))
-
-    def window(self, time: float, width: int, height: int) -> Window:
-        """Where to pose them: from the window in which they were found, by small steps, to one that goes with them.
-
-        The landmarker expects the body where it was in the picture before, so a leap would make it lose the body.
-        """
-        room = ROOM * self.height * (1.0 + min(time - self.seen, LOST))
-        aim = np.array(window_around(self.expected(time), room, width, height), np.float64)
-        step = np.inf if self.missed else STEP * self.height
-        self._window += np.clip(aim - self._window, -step, step)
-        x0, y0, x1, y1 = (round(float(edge)) for edge in self._window)
-        return x0, y0, x1, y1
-
-    def shifted(self, time: float) -> Person:
-        """The body last seen, where it is expected to be."""
-        return moved(self.person, *(self.expected(time) - self.centre))
-
-    def box(self, time: float) -> np.ndarray:
-        """Where they are taken to be, with a margin for what moves with them."""
-        shift = self.expected(time) - self.centre
-        margin = 0.1 * self.height
-        return np.asarray(self.person.box + np.tile(shift, 2) + np.array([-margin, -margin, margin, margin]))
-
-    def due(self, time: float) -> bool:
-        standing = time - self._anchored >= STILL_SECONDS
-        return not standing or time - self.posed >= STANDING_SPACING - 1e-6
-
-    def surprise(self, person: Person, time: float) -> float:
-        """How far from where they were expected, in body heights."""
-        return float(np.linalg.norm(centre_of(person) - self.expected(time))) / self.height
-
-    def found(self, person: Person, time: float) -> None:
-        centre, passed = centre_of(person), time - self.seen
-        if self.hits and passed > 0:
-            self.speed = 0.6 * self.speed + 0.4 * (centre - self.centre) / passed
-        self.height = body_height(person) if not self.hits else 0.8 * self.height + 0.2 * body_height(person)
-        self.person, self.centre, self.seen, self.missed = person, centre, time, False
-        self.hits += 1
-        if np.linalg.norm(person.image[JOINTS] - self._anchor, axis=1).max() > STILL * self.height:
-            self._anchor, self._anchored = person.image[JOINTS], time
-
-
 class FollowingPose:
     """The `PoseEstimator` that follows each person in a window of their own; keeps, between frames, where they were.
 
@@ -134,11 +62,11 @@ class FollowingPose:
         self._settings, self._make, self._detector = settings, make, detector
         self._open = ExitStack()
         self._idle: list[Follower] = []
-        self._followed: list[_Followed] = []
+        self._followed: list[Followed] = []
         self._search = self._new_search()
         self._scout: Follower | None = self._follower()
         self._threads = ThreadPoolExecutor(threads, "pose")
-        self._looking: Future[list[_Followed]] | None = None
+        self._looking: Future[list[Followed]] | None = None
 
     def __enter__(self) -> "FollowingPose":
         return self
@@ -211,7 +139,7 @@ class FollowingPose:
                 one.posed = time
                 others = [*hidden, *found.values()]
                 person = self._pose(one.follower, frame, one.window(time, width, height), others, one.shifted(time))
-                if person is not None and (one.hits or self._agrees(one, person)):
+                if person is not None and (one.hits or one.agrees(person)):
                     found[place] = person
         self._part(found, time)
         for place, one in enumerate(self._followed):
@@ -224,10 +152,6 @@ class FollowingPose:
         here = [one.person for place, one in enumerate(self._followed) if place in found and one.hits >= CONFIRMED]
         self._dismiss(time, width, height)
         return here
-
-    def _agrees(self, one: _Followed, person: Person) -> bool:
-        """Whether a newcomer's first pose as somebody followed is what the scout saw."""
-        return one.surprise(person, one.seen) < 0.3 and 0.5 < body_height(person) / one.height < 2.0
 
     def _part(self, found: dict[int, Person], time: float) -> None:
         """Where two landmarkers hold one body, leave it to the one that expected it there; the other looks anew."""
@@ -257,12 +181,12 @@ class FollowingPose:
     def _new_search(self) -> Search:
         return Search(self._settings.search_seconds, self._detector)
 
-    def _look(self, frame: Frame, known: list[Person], boxes: Sequence[np.ndarray]) -> list[_Followed]:
+    def _look(self, frame: Frame, known: list[Person], boxes: Sequence[np.ndarray]) -> list[Followed]:
         """Send the scout where somebody may be who is not known; whom it finds is followed from the next frame.
 
         Runs beside `_pose_together`, and touches nothing but the scout, the search and the landmarkers that are idle.
         """
-        newcomers: list[_Followed] = []
+        newcomers: list[Followed] = []
         room = self._settings.max_people - len(known)
         for window in self._search.windows(frame, boxes) if room > 0 else ():
             newcomer = self._scouted(frame, window, known + [one.person for one in newcomers])
@@ -273,7 +197,7 @@ class FollowingPose:
                     break
         return newcomers
 
-    def _scouted(self, frame: Frame, window: Window, known: list[Person]) -> _Followed | None:
+    def _scouted(self, frame: Frame, window: Window, known: list[Person]) -> Followed | None:
         """Somebody new who was found in the window."""
         self._scout = self._scout or self._follower()
         person = self._pose(self._scout, frame, window, known)
@@ -283,11 +207,11 @@ class FollowingPose:
             self._scout(_BLANK, frame.time)  # it must detect anew at the next look, not follow this body
             return None
         # The scout holds the newcomer already, so it becomes their own landmarker, and the next look gets another.
-        newcomer, self._scout = _Followed(self._scout, person, window, frame.time), None
+        newcomer, self._scout = Followed(self._scout, person, window, frame.time), None
         return newcomer
 
     def _pose_together(
-        self, people: Sequence[_Followed], frame: Frame, windows: Sequence[Window], standing: list[Person]
+        self, people: Sequence[Followed], frame: Frame, windows: Sequence[Window], standing: list[Person]
     ) -> list[Person | None]:
         """Everybody in their own window, each by their own landmarker, at the same time; the others, and those who are
         `standing`, painted out where they are expected to be."""
@@ -326,7 +250,7 @@ class FollowingPose:
         self._open.callback(follower.close)
         return follower
 
-    def _release(self, one: _Followed) -> None:
+    def _release(self, one: Followed) -> None:
         one.follower(_BLANK, one.posed)  # forget the body
         self._idle.append(one.follower)
 

@@ -13,8 +13,9 @@ import pytest
 from test_people import ground, standing
 
 from pipeline.errors import DetectorError, PoseError
+from pipeline.followed import STANDING_SPACING
 from pipeline.places import cache_dir
-from pipeline.pose import STANDING_SPACING, FollowingPose, MediaPipePose
+from pipeline.pose import FollowingPose, MediaPipePose
 from pipeline.settings import PoseSettings, VideoSettings
 from pipeline.values import Frame, Person
 
