@@ -165,8 +165,9 @@ def _plain(path: Path, error: Exception, encrypted: bool) -> GalleryError:
         return in_use(path)
     if primary == sqlite3.SQLITE_NOTADB and not encrypted:
         return GalleryError(
-            f"{path} is not a gallery, or a damaged or an encrypted one: name another file with --gallery or"
-            f" REID_GALLERY, give its key in {KEY_VARIABLE} or {KEY_FILE_VARIABLE}, or take a backup or an export"
+            f"{path} is not a gallery, or a damaged or an encrypted one: name another file (the gallery's with"
+            f" --gallery or REID_GALLERY), give its key in {KEY_VARIABLE} or {KEY_FILE_VARIABLE}, or take a backup or"
+            " an export"
         )
     if primary == sqlite3.SQLITE_NOTADB:
         return GalleryError(
