@@ -5,7 +5,7 @@
 
 Needs the finished run in `out`, whose shots and fitted estimator it uses. Every row is a fresh encoder, trained for the
 same number of steps on what its name says, and asked about people that none of them saw: the nearest track of another
-shot, or in footage of the nearest pass of another scene, by the cosine of the head's vectors, standardised by the
+shot, or in footage the nearest pass of another scene, by the cosine of the head's vectors, standardised by the
 training shots.
 """
 

@@ -4,7 +4,7 @@
 
 `clips/` is a folder of folders, NAME/*.mp4 (rendered by `reid synthesize`, or footage of people who agreed to it), two
 clips or more of each. Three quarters of the people say what is usual of each descriptor and what tells people apart;
-how much each descriptor counts, and the thresholds, are taken from the others.
+how much each descriptor counts, but for one whose share is fixed, and the thresholds, are taken from the others.
 """
 
 import argparse

@@ -6,15 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from stick_people import Stick, walk
-from typer.testing import CliRunner, Result
+from cli_shell import ANNA, BEN, STRANGER, WITHOUT_GALLERY, Shell, Widths, names, one_line
+from stick_people import Stick
+from typer.testing import CliRunner
 
 import cli
 import pipeline.embed as encoders
@@ -24,107 +24,12 @@ from cli_terminal import Terminal
 from pipeline.crew import Done
 from pipeline.errors import GalleryError, UserError
 from pipeline.gallery import Added, Gallery
-from pipeline.skeletons import Extraction, save_skeletons
-from pipeline.thresholds import Thresholds
-from smsge.sequence import SkeletonSequence
 
 BATCH = import_module("pipeline.batch")  # by this way, since `pipeline.batch` is the function
 ROOT = Path(__file__).parents[1]
-TIMES = np.arange(0, 4, 0.04)
-ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips=0.32), Stick(shoulders=0.46, hips=0.32)
 
 
-WITHOUT_GALLERY = ("extract", "train", "evaluate", "synthesize", "demo", "models")
 OF_FOOTAGE = ("enroll", "search", "verify", "calibrate", "batch", "extract")
-
-
-@dataclass(frozen=True)
-class Widths:
-    """An encoder that knows people by the width of shoulders and hips."""
-
-    fingerprint: str = "ab" * 32
-    name: str = "widths"
-    dim: int = 2
-    frames: int = 20
-    threshold: float = 0.8
-    fps: float = 15.0
-
-    @property
-    def thresholds(self) -> Thresholds:
-        return Thresholds.single(self.threshold)
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        return {"fps": self.fps}
-
-    def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
-        rows = []
-        for sequence in sequences:
-            r_shoulder, l_shoulder, r_hip, l_hip = (sequence.joints[:, joint] for joint in (2, 5, 8, 11))
-            widths = [np.linalg.norm(a - b, axis=1).mean() for a, b in ((r_shoulder, l_shoulder), (r_hip, l_hip))]
-            legs = np.linalg.norm(sequence.joints[:, 8] - sequence.joints[:, 9], axis=1).mean()
-            row = np.array(widths) / legs - np.array([0.38, 0.26]) / 0.43
-            rows.append(row / np.linalg.norm(row))
-        return np.array(rows, np.float32).reshape(-1, self.dim)
-
-
-@dataclass
-class Shell:
-    """`reid` in a folder of its own, with a gallery of its own."""
-
-    folder: Path
-
-    @property
-    def gallery(self) -> Path:
-        return self.folder / "people.db"
-
-    def __call__(self, *words: object, input: str | None = None, gallery: bool = True) -> Result:
-        arguments = [str(word) for word in words]
-        if gallery and words[0] not in WITHOUT_GALLERY:
-            arguments += ["--gallery", str(self.gallery)]
-        return CliRunner().invoke(cli.app, arguments, input=input)
-
-    def clip(self, name: str, *sticks: Stick, seconds: float = 4.0, content: str = "") -> Path:
-        """A file of skeletons of people who walk side by side."""
-        times = TIMES[seconds > TIMES]
-        tracks = tuple(replace(walk(stick, times), id=number) for number, stick in enumerate(sticks, 1))
-        extraction = Extraction(f"{name}.mp4", content, (1280, 480), 25.0, seconds, len(times), tracks)
-        path = self.folder / f"{name}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        digest = content or name.encode().hex().ljust(64, "0")[:64]
-        return save_skeletons(path, replace(extraction, content=digest))
-
-
-@pytest.fixture
-def reid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("REID_DEBUG", raising=False)
-    monkeypatch.setenv("REID_GALLERY", str(tmp_path / "elsewhere.db"))
-    monkeypatch.setenv("REID_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(encoders, "load_embedder", lambda settings: Widths())
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def enrolled(reid: Shell) -> Shell:
-    for name, stick in (("Anna", ANNA), ("Ben", BEN)):
-        assert reid("enroll", reid.clip(name.lower(), stick), "--name", name).exit_code == 0
-    return reid
-
-
-def one_line(result: Result, code: int, *words: str) -> None:
-    """The command failed with this exit code and said why in one line on stderr, without a traceback."""
-    assert result.exit_code == code, result.output
-    lines = [line for line in result.stderr.splitlines() if "reid: " in line]
-    assert len(lines) == 1, result.stderr
-    assert "Traceback" not in result.output
-    for word in words:
-        assert word in lines[0]
-
-
-def names(shell: Shell) -> list[str]:
-    return [person["name"] for person in json.loads(shell("gallery", "list", "--json").stdout)]
 
 
 def test_enroll_then_search(enrolled: Shell) -> None:
@@ -379,64 +284,6 @@ def test_annotate_is_checked_before_the_work(enrolled: Shell) -> None:
     assert enrolled("search", "a.mp4", "b.mp4", "--annotate", "out.mp4").exit_code == 2
 
 
-def test_looking_after_the_gallery(enrolled: Shell) -> None:
-    assert "Anna" in enrolled("gallery", "list").stdout
-    shown = json.loads(enrolled("gallery", "show", "Anna", "--json").stdout)
-    assert shown["name"] == "Anna"
-    assert len(shown["templates"]) >= 1
-    stats = json.loads(enrolled("gallery", "stats", "--json").stdout)
-    assert (stats["people"], stats["encoder"]["name"]) == (2, "widths")
-    assert enrolled("gallery", "rename", "Anna", "Änne").exit_code == 0
-    assert names(enrolled) == ["Ben", "Änne"]
-    assert enrolled("gallery", "export", "out.reid").exit_code == 0
-    assert enrolled("gallery", "export", "out.npz").exit_code == 0
-    assert enrolled("gallery", "merge", "Änne", "Ben").exit_code == 0
-    assert names(enrolled) == ["Ben"]
-    for file in ("out.reid", "out.npz"):
-        for left in names(enrolled):
-            assert enrolled("gallery", "forget", left, "--yes").exit_code == 0
-        assert names(enrolled) == []
-        imported = json.loads(enrolled("gallery", "import", file, "--json").stdout)
-        assert sorted(imported["people"]) == ["Ben", "Änne"]
-
-
-def test_forget_asks(enrolled: Shell) -> None:
-    one_line(enrolled("gallery", "forget", "Anna", input="n\n"), 2, "not forgotten")
-    one_line(enrolled("gallery", "forget", "Anna", input=""), 2, "not forgotten")
-    assert names(enrolled) == ["Anna", "Ben"]
-    gone = enrolled("gallery", "forget", "Anna", "--json", input="y\n")
-    assert gone.exit_code == 0
-    assert gone.stdout.startswith("{"), "the question is no part of the answer"
-    assert "for good? [y/n]" in gone.stderr
-    assert names(enrolled) == ["Ben"]
-
-
-@pytest.mark.parametrize("words", [["show", "Nobody"], ["forget", "Nobody", "-y"], ["rename", "Nobody", "X"]])
-def test_an_unknown_name(enrolled: Shell, words: list[str]) -> None:
-    one_line(enrolled("gallery", *words), 2, "Nobody")
-
-
-@pytest.mark.parametrize("words", [["list"], ["stats"], ["export", "x.reid"]])
-def test_no_gallery_yet(reid: Shell, words: list[str]) -> None:
-    one_line(reid("gallery", *words), 2, "reid enroll")
-    assert not reid.gallery.exists()
-
-
-def test_a_gallery_that_is_none(enrolled: Shell) -> None:
-    enrolled.gallery.write_text("a shopping list")
-    one_line(enrolled("gallery", "list"), 2, "people.db")
-    one_line(enrolled("search", enrolled.clip("one", ANNA)), 2, "people.db")
-
-
-def test_models(reid: Shell) -> None:
-    listed = json.loads(reid("models", "list", "--json").stdout)
-    assert {model["name"]: model["state"] for model in listed}["full"] == "missing"
-    one_line(reid("models", "verify"), 2, "reid models pull")
-    one_line(reid("models", "pull", "gigantic"), 2, "gigantic")
-    Path("bad.task").write_text("no bundle")
-    one_line(reid("models", "verify", "bad.task"), 2, "bad.task")
-
-
 def test_train_refuses_before_it_works(reid: Shell) -> None:
     assert reid("train").exit_code == 2
     Path("run.yaml").write_text("data: nowhere\nout: run\nbatsh: 3\n")
@@ -651,56 +498,3 @@ def test_version() -> None:
     result = CliRunner().invoke(cli.app, ["--version"])
     assert result.exit_code == 0
     assert result.stdout.startswith("reid")
-
-
-def test_checking_and_mending_the_gallery(enrolled: Shell) -> None:
-    found = json.loads(enrolled("gallery", "check", "--json").stdout)
-    assert (found["sound"], found["problems"], found["people"]) == (True, [], 2)
-    assert "sound" in enrolled("gallery", "check", "--repair").stdout
-    whole = enrolled.gallery.read_bytes()
-    enrolled.gallery.write_bytes(whole.replace(b"Anna", b"An\x07a"))
-    result = enrolled("gallery", "check")
-    assert (result.exit_code, "person 1: a name" in result.stdout) == (1, True)
-    result = enrolled("gallery", "check", "--repair", "--json")
-    told = json.loads(result.stdout)
-    assert (result.exit_code, told["sound"], told["repair"]["templates"]) == (1, False, 2)
-    assert names(enrolled) == ["Ben", "recovered-1"]
-    assert Path(told["repair"]["backup"]).exists()
-    enrolled.gallery.write_bytes(whole[:6000])
-    one_line(enrolled("gallery", "list"), 2, "reid gallery check --repair")
-    assert enrolled("gallery", "check").exit_code == 1
-    enrolled.gallery.write_bytes(whole[:100])
-    one_line(enrolled("gallery", "check", "--repair"), 2, "backup")
-
-
-def test_the_audit_log(enrolled: Shell) -> None:
-    later = enrolled.clip("later", ANNA, seconds=3)
-    enrolled("search", later)
-    enrolled("search", later, "--set", "gallery.log=false")
-    told = json.loads(enrolled("gallery", "log", "--json").stdout)
-    assert [(entry["event"], entry["name"], entry["file"]) for entry in told] == [
-        ("enrolled", "Anna", "anna.mp4"),
-        ("enrolled", "Ben", "ben.mp4"),
-        ("searched", "Anna", "later.npz"),
-    ]
-    assert "the log knows of person 1" in enrolled("gallery", "forget", "Anna", "--yes").stdout
-    assert "person 1" in enrolled("gallery", "log", "--last", "1").stdout
-    enrolled("gallery", "forget", "Ben", "--yes", "--set", "gallery.log=false")
-    assert len(json.loads(enrolled("gallery", "log", "--json").stdout)) == 4
-
-
-def test_encryption(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    one_line(enrolled("gallery", "encrypt"), 2, "no key is set", "REID_GALLERY_KEY_FILE")
-    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
-    one_line(enrolled("gallery", "list"), 2, "is not encrypted")
-    assert enrolled("gallery", "encrypt").exit_code == 0
-    assert names(enrolled) == ["Anna", "Ben"]
-    assert b"Anna" not in enrolled.gallery.read_bytes()
-    monkeypatch.setenv("REID_GALLERY_KEY", "cd" * 32)
-    one_line(enrolled("gallery", "list"), 2, "cannot be decrypted")
-    monkeypatch.delenv("REID_GALLERY_KEY")
-    one_line(enrolled("gallery", "list"), 2, "an encrypted one")
-    monkeypatch.setenv("REID_GALLERY_KEY", "ab" * 32)
-    assert enrolled("gallery", "decrypt").exit_code == 0
-    monkeypatch.delenv("REID_GALLERY_KEY")
-    assert names(enrolled) == ["Anna", "Ben"]
