@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 import pytest
 from test_people import standing
-from test_video import write_clip
+from written_clips import write_clip
 
 from pipeline.decoders import AvDecoder
 from pipeline.errors import PoseModelError, SkeletonFileError, VideoError
