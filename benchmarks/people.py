@@ -1,6 +1,6 @@
 """How many of the people in a frame are found, and whether they stay who they are: rendered scenes with known truth.
 
-    python benchmarks/people.py [--people 1 2 4 8] [--tall 60 80 120 200 400] [--seconds 4] [--seed 1] [--json]
+    python benchmarks/people.py [--people 1 2 4 8] [--tall 60 80 120 200 400] [--seconds 4] [--seed 1 …] [--json]
 
 Each scene is 1280 x 720 at 12 frames a second: people on straight lines, half of them to the left and half to the
 right, each in a lane of their own before a camera 20 m away, so that they cross and cover each other. A track's
@@ -23,7 +23,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import cv2
@@ -60,6 +60,7 @@ MATCHED = tuple(f"{side} {joint}" for joint in ("shoulder", "elbow", "wrist", "h
 class Score:
     """What was found in one scene; counts of people in frames, but for crossings, switches and swaps."""
 
+    seed: int
     people: int
     tall: int
     there: int
@@ -155,7 +156,9 @@ def sightings(frames: Iterable[Frame], pose: PoseEstimator) -> tuple[list[PoseTr
     return tracker.finish((WIDTH, HEIGHT), "scene"), (by_clock, of_processors)
 
 
-def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spent: tuple[float, float]) -> Score:
+def score(
+    known: Truth, tracks: Sequence[PoseTrack], seed: int, people: int, tall: int, spent: tuple[float, float]
+) -> Score:
     """Compares tracks with the truth, frame by frame."""
     index = [known.joints.index(name) for name in MATCHED]
     share, size, free = in_view(known), heights(known), apart(known)
@@ -192,19 +195,21 @@ def score(known: Truth, tracks: Sequence[PoseTrack], people: int, tall: int, spe
                 swaps += int(had.get(number, p) != p)
             numbers[p] = number
             had.setdefault(number, p)
-    return Score(people, tall, there, found, seen, wrong, alone, alone_found, crossings(known, share), switches, swaps,
-                 early_found / max(1, early), *(len(known.times) / seconds for seconds in spent))  # fmt: skip
+    return Score(seed, people, tall, there, found, seen, wrong, alone, alone_found, crossings(known, share), switches,
+                 swaps, early_found / max(1, early), *(len(known.times) / seconds for seconds in spent))  # fmt: skip
 
 
 def measure(people: int, tall: int, seconds: float, seed: int, pose: PoseEstimator) -> Score:
     """Renders one scene, finds the people in it and compares them with the truth."""
     scene = crossing_scene(people, tall, seconds, seed)
     tracks, spent = sightings(list(render(scene)), pose)
-    return score(truth(scene), tracks, people, tall, spent)
+    return score(truth(scene), tracks, seed, people, tall, spent)
 
 
 def table(scores: Sequence[Score]) -> str:
-    """A Markdown table: a line for each scene, then one for each height."""
+    """A Markdown table: of one seed a line for each scene, then one for each height; of several `over_seeds`."""
+    if len({one.seed for one in scores}) > 1:
+        return over_seeds(scores)
     head = ("height, px", "people", "recall", "seen", "apart", "precision", "first second",
             "switches (swaps) / crossings", "frames/s", "per CPU second")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
@@ -215,16 +220,33 @@ def table(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
+def over_seeds(scores: Sequence[Score]) -> str:
+    """A Markdown table: a line for each height, all its scenes of a seed together; shares are means over the seeds,
+    with the lowest and the highest recall."""
+    lines = ["| height, px | recall | seen | precision | switches / crossings |", "|---" * 5 + "|"]
+    for tall in sorted({one.tall for one in scores}):
+        own = [one for one in scores if one.tall == tall]
+        seeds = [[one for one in own if one.seed == seed] for seed in sorted({one.seed for one in own})]
+        recalls = [recall(part) for part in seeds]
+        seen = np.mean([sum(one.seen for one in part) / max(1, sum(one.there for one in part)) for part in seeds])
+        right = np.mean([precision(part) for part in seeds])
+        lines.append(
+            f"| {tall} | {np.mean(recalls):.3f} ({min(recalls):.3f} to {max(recalls):.3f}) | {seen:.3f} | {right:.3f} |"
+            f" {sum(one.switches for one in own)} / {sum(one.crossings for one in own)} |"
+        )
+    return "\n".join(lines)
+
+
 def _line(tall: str, people: str, scores: Sequence[Score]) -> str:
-    names = ("there", "found", "seen", "wrong", "apart", "apart_found", "switches", "swaps", "crossings")
-    there, found, seen, wrong, alone, alone_found, switches, swaps, crossed = (
+    names = ("there", "seen", "apart", "apart_found", "switches", "swaps", "crossings")
+    there, seen, alone, alone_found, switches, swaps, crossed = (
         sum(getattr(one, name) for one in scores) for name in names
     )
     first = np.mean([one.first_second for one in scores])
     fps, cpu_fps = (1 / np.mean([1 / getattr(one, name) for one in scores]) for name in ("fps", "cpu_fps"))
     return (
         f"| {tall} | {people} | {recall(scores):.3f} | {seen / max(1, there):.3f} | {alone_found / max(1, alone):.3f} |"
-        f" {found / max(1, found + wrong):.3f} | {first:.2f} |"
+        f" {precision(scores):.3f} | {first:.2f} |"
         f" {switches} ({swaps}) / {crossed} | {fps:.1f} | {cpu_fps:.1f} |"
     )
 
@@ -234,20 +256,25 @@ def recall(scores: Sequence[Score]) -> float:
     return sum(one.found for one in scores) / max(1, sum(one.there for one in scores))
 
 
+def precision(scores: Sequence[Score]) -> float:
+    """Share of what was found that is somebody, over several scenes."""
+    found = sum(one.found for one in scores)
+    return found / max(1, found + sum(one.wrong for one in scores))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--tall", type=int, nargs="+", default=[60, 80, 120, 200, 400], help="pixels")
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="of the scenes; several are taken together")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
     scores = []
     with MediaPipePose(PoseSettings()) as pose:
-        for tall in given.tall:
-            for people in given.people:
-                scores.append(measure(people, tall, given.seconds, given.seed, pose))
-                print(_line(str(tall), str(people), scores[-1:]), file=sys.stderr)
+        for seed, tall, people in product(given.seed, given.tall, given.people):
+            scores.append(measure(people, tall, given.seconds, seed, pose))
+            print(_line(str(tall), str(people), scores[-1:]), file=sys.stderr)
     print(json.dumps([asdict(one) for one in scores]) if given.json else table(scores))
     return 0
 

@@ -6,7 +6,8 @@
 encoders by. Here every scene (`enrol` and each set of `probes`) is the gallery once, of whole tracks, and each
 uninterrupted stretch of a track from another scene asks by itself, if the encoder's window fits into it. Who is not
 enrolled does not ask. Descriptors are standardised as in `pipeline.evaluate`; intervals are of draws of people, and
-as few people are in them as before.
+as few people are in them as before. A line below the table tells what a search would call the passes, who each ask once
+more as strangers, at two rates of strangers that may be called by a name.
 """
 
 import argparse
@@ -22,10 +23,12 @@ import numpy as np
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluate import Protocol, descriptors, load_protocol, read_walks
+from pipeline.naming import Named, named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
 from smsge.matching import Matches, matches_of
+from smsge.openset import FARS
 from smsge.sequence import SkeletonSequence
 
 
@@ -42,6 +45,7 @@ def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cac
     """A Markdown table, in per cent, over all pairs of scenes together."""
     scenes = [read_walks(takes, embedder, settings, cache) for takes in (protocol.enrol, *protocol.probes.values())]
     found: dict[str, list[Matches]] = defaultdict(list)
+    called: dict[float, list[Named]] = defaultdict(list)
     asked: list[np.ndarray] = []
     for gallery, others in permutations(scenes, 2):
         known = gallery.people
@@ -49,8 +53,11 @@ def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cac
                           for part in (others.given, others.lifted)))  # fmt: skip
         wanted = probes.people
         asked.append(wanted)
-        for name, compare in descriptors(embedder, gallery, probes)[0].items():
+        described, joined = descriptors(embedder, gallery, probes)
+        for name, compare in described.items():
             found[name].append(matches_of(compare(np.ones(len(known), bool)), wanted, known, ranks=(1,)))
+        for far in FARS:
+            called[far].append(named(joined[0], known, joined[1], wanted, embedder.thresholds, far))
     people, each = np.concatenate(asked), [len(wanted) for wanted in asked]
     lines = [f"| descriptor | Rank-1 ({len(people)}) | 95 % interval | mAP |", "|---" * 4 + "|"]
     for name, matches in found.items():
@@ -59,6 +66,11 @@ def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cac
         precision = np.average([one.retrieval.mean_ap for one in matches], weights=each)
         shares = [f"{100 * share:.1f}" for share in (right.mean(), low, high, precision)]
         lines.append("| {} | {} | {} to {} | {} |".format(name, *shares))
+    for far, told in called.items():
+        right, wrong, stranger = (100 * np.average([getattr(one, name) for one in told], weights=each)
+                                  for name in ("right", "wrong", "stranger"))  # fmt: skip
+        lines.append(f"\nof strangers {100 * far:g} % may be called by a name: {stranger:.1f} % are; of the others"
+                     f" {right:.1f} % are called by their own, {wrong:.1f} % by another")  # fmt: skip
     return "\n".join(lines)
 
 
