@@ -241,19 +241,30 @@ class Gallery:
         Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
         where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
         """
-        own = self._own_encoder()
         probes = np.asarray(embeddings, np.float32)
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
         norms = np.sqrt(np.vecdot(probes, probes))[..., None]
         if not ((norms > 0) & (norms < np.inf)).all():
             raise ValueError("probes must be finite and not zero")
+        self._catch_up(progress)
+        return self._ranking.rank(probes / norms, top, rerank)
+
+    @property
+    def alike(self) -> float | None:
+        """What the embeddings of everybody enrolled have in common, as `smsge.centring.alike_of` says; None where that
+        is not known, of one person or a gallery too large for it to matter. Raises as `search`."""
+        self._catch_up(silent)
+        return self._ranking.alike
+
+    def _catch_up(self, progress: Progress) -> None:
+        """Bring what is searched in step with the file."""
+        own = self._own_encoder()
         if self._ranking.is_behind:
             with self._database.snapshot():
                 encoder, revision = keeping.encoder_of(self._database)
                 keeping.require_encoder(self.path, encoder, own)
                 self._ranking.update(encoder, revision, progress)
-        return self._ranking.rank(probes / norms, top, rerank)
 
     def rename(self, name: str, new: str) -> None:
         """Give a person another name; no file's name tells the old one from then on, unless the new one does too.

@@ -23,7 +23,7 @@ from pipeline.indexing import Builder, build_index, current_index, purge_index
 from pipeline.owners import Owners
 from pipeline.records import Candidate, EncoderId
 from pipeline.values import Progress, silent
-from smsge.centring import centre_of, centred
+from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import means_of
 
 LARGE = 20_000
@@ -90,6 +90,9 @@ class Ranking:
         self._state: object = None
         self._held: tuple[int, EncoderId] | None = None
         self._centre = np.zeros(0, np.float32)
+        self.alike: float | None = None
+        """What `smsge.centring.alike_of` says of the people about whose centre the index is; None where it is on disk:
+        so many leave nothing of it."""
         self._centred = Owners.none()
         self._owners = Owners.none()
         self._names: dict[int, str] = {}
@@ -279,7 +282,7 @@ class Ranking:
 
     def _build_exact(self, owners: Owners, dim: int, progress: Progress) -> None:
         vectors = all_embeddings(self._database, len(owners), dim, progress)
-        self._centre = centre_of(vectors, owners.people)
+        self._centre, self.alike = centre_of(vectors, owners.people), alike_of(vectors, owners.people)
         self._index = self._make_index(dim)
         self._index.add(owners.ids, centred(vectors, self._centre))
         self._owners = self._centred = owners
@@ -313,5 +316,5 @@ class Ranking:
             self._index, self._on_disk = CellIndex(file), True
         if self._database.writable and owners.lacks(held.ids).any():
             purge_index(self._database)  # left by a process that was killed before it could
-        self._centre, self._centred, self._owners = file.centre, whole, held
+        self._centre, self._centred, self._owners, self.alike = file.centre, whole, held, None
         return True

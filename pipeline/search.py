@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 from pipeline.skeletons import Extraction
 from pipeline.sources import expand
 from pipeline.templates import Embedder
-from pipeline.thresholds import Thresholds
+from pipeline.thresholds import FEW, Thresholds, about_centre_of
 from pipeline.values import Progress, silent
 from pipeline.video import shown
 
@@ -241,7 +241,7 @@ def search_reading(
                 Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                 for rank, candidate in enumerate(found, 1)
             )
-    needed = partial(threshold_for, settings, thresholds, gallery.count)
+    needed = partial(threshold_in, gallery, settings, thresholds)
     tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), needed) for probe in reading.probes)
     gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
     extraction = reading.extraction
@@ -260,7 +260,7 @@ def search_failed(
     clip: str, gallery: Gallery, embedder: Embedder, settings: Settings, error: str | None
 ) -> SearchResult:
     """The result of a clip that could not be read."""
-    threshold = threshold_for(settings, thresholds_in_use(gallery, embedder), gallery.count)
+    threshold = threshold_in(gallery, settings, thresholds_in_use(gallery, embedder))
     return SearchResult(clip, embedder.name, threshold, error=error)
 
 
@@ -277,6 +277,15 @@ def threshold_for(settings: Settings, thresholds: Thresholds, people: int = 1, t
     """
     told = settings.search.threshold
     return round(thresholds.among(settings.search.far, people, templates) if told is None else float(told), 4)
+
+
+def threshold_in(gallery: Gallery, settings: Settings, thresholds: Thresholds, templates: int = 1) -> float:
+    """The same in a gallery, which asks for more while few people say what its cameras make of everybody."""
+    people = gallery.count
+    needed = threshold_for(settings, thresholds, people, templates)
+    if settings.search.threshold is not None or people > FEW:
+        return needed
+    return round(about_centre_of(people, gallery.alike, needed), 4)
 
 
 def _match(probe: Probe, candidates: tuple[Ranked, ...], needed: Callable[[int], float]) -> Match:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError, DatasetError
+from smsge.centring import PRIOR
 from smsge.matching import pair_scores, threshold_at_far
 from smsge.nearness import nearness_to_one
 
@@ -43,7 +44,10 @@ MOST = 64
 ALIKE = 0.55
 """What strangers filmed alike have in common, on average, and a little more: the cosine of different people is 0.02 to
 0.05 where rendered people are filmed by one kind of camera, and 0.40 on small grey footage of real ones. A gallery
-shows it, and its searches take it off (`smsge.centring`); two tracks alone do not."""
+of many shows it, and its searches take it off (`smsge.centring`); two tracks alone do not, nor does one person."""
+
+FEW = 100
+"""People whose centre leaves as much of that as raises a threshold by half a thousandth; more leave less."""
 
 _NORMAL = NormalDist()
 
@@ -233,7 +237,23 @@ class Thresholds:
 def without_centre(threshold: float) -> float:
     """What two tracks must come to where no gallery shows what they share, for a threshold of one: the cosine of
     vectors that have `ALIKE` of their squared length in common, and of whose rest the cosine is `threshold`."""
-    return threshold + ALIKE * (1 - threshold)
+    return about_centre_of(0, None, threshold)
+
+
+def about_centre_of(people: int, alike: float | None, threshold: float) -> float:
+    r"""What a probe must come to about the centre of so few people, for a threshold of vectors that share nothing.
+
+    What everybody filmed so has in common, a share s of their squared length, is taken off but for p = PRIOR /
+    (people + PRIOR) of its length (`smsge.centring.centre_of`). Where the cosine of the rest is t, that of all is
+
+    .. math:: t + \frac{s p^2}{s p^2 + 1 - s} (1 - t)
+
+    s is what these people show, `alike` (`smsge.centring.alike_of`), and `ALIKE`, which counts as one person's and is
+    all there is where nobody knows (None).
+    """
+    share = ALIKE if alike is None else max(0.0, (ALIKE + (people - 1) * alike) / max(people, 1))
+    left = share * (PRIOR / (people + PRIOR)) ** 2
+    return threshold + left / (left + 1 - share) * (1 - threshold)
 
 
 def _impostors(

@@ -21,6 +21,16 @@ def centre_of(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> ND
     return np.asarray(means.sum(axis=0) / (len(means) + PRIOR), dtype=np.float32)
 
 
+def alike_of(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> float | None:
+    """(N, D) unit vectors and whose they are (N,) -> the cosine of two different people's, averaged over their vectors
+    and all pairs of people: the share of the squared length that everybody has in common. None of one person."""
+    means, _ = _means(vectors, people)
+    if len(means) < 2:
+        return None
+    total = means.sum(axis=0)
+    return float(total @ total - np.vecdot(means, means).sum()) / (len(means) * (len(means) - 1))
+
+
 def _means(vectors: Array, people: Sequence[str] | NDArray[np.generic]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """The mean of each of P people (P, D), and which of them each vector is of (N,)."""
     names, whose = np.unique(np.asarray(people), return_inverse=True)

@@ -16,7 +16,7 @@ from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.templates import Embedder, encoder_id
-from pipeline.thresholds import Thresholds
+from pipeline.thresholds import Thresholds, about_centre_of
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
 
@@ -100,3 +100,8 @@ class ScriptedRead:
 def unable(settings: Settings) -> ScriptedRead:
     """A worker that cannot get ready."""
     raise PoseModelError("the pose model cannot be reached")
+
+
+def asked(gallery: Gallery, threshold: float) -> float:
+    """What a search asks for in a gallery of few people whose thresholds say so."""
+    return round(about_centre_of(gallery.count, gallery.alike, threshold), 4)

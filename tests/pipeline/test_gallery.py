@@ -12,7 +12,7 @@ from pipeline.errors import AlreadyEnrolledError, GalleryError, UnknownNameError
 from pipeline.gallery import Added, ClipSource, Forgotten, Gallery
 from pipeline.ranking import VectorIndex, faiss_index
 from pipeline.templates import Template
-from smsge.centring import centre_of, centred
+from smsge.centring import alike_of, centre_of, centred
 
 
 @pytest.fixture
@@ -94,6 +94,21 @@ def at_vector(vector: np.ndarray) -> Template:
     """A template whose embedding points as (D,) does."""
     unit = (vector / np.linalg.norm(vector)).astype(np.float32)
     return Template(unit, 0.5, template(1).skeleton, ENCODER.fingerprint)
+
+
+def test_it_knows_how_alike_its_people_are(path: Path) -> None:
+    vectors = np.eye(DIM)[0] + 0.7 * np.random.default_rng(3).normal(size=(4, DIM))
+    with open_gallery(path) as gallery, open_gallery(path) as other:
+        assert gallery.alike is None
+        gallery.add("a", [at_vector(vectors[0]), at_vector(vectors[1])], source(1))
+        assert gallery.alike is None  # nobody can tell from one person
+        other.add("b", [at_vector(vectors[2])], source(2))
+        units = np.stack([at_vector(vector).embedding for vector in vectors])
+        assert gallery.alike == pytest.approx(float((units[:2] @ units[2]).mean()), abs=1e-6)
+        gallery.add("c", [at_vector(vectors[3])], source(3))
+        assert other.alike == pytest.approx(alike_of(units, ["a", "a", "b", "c"]), abs=1e-6)
+        gallery.forget("a")
+        assert other.alike == pytest.approx(float(units[2] @ units[3]), abs=1e-6)
 
 
 def test_what_everybody_shares_does_not_make_a_stranger_alike(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, clip, gallery_at
+from scripted import MIDDLE, NARROW, WIDE, ShoulderEncoder, asked, clip, gallery_at
 
 from pipeline.enroll import enroll
 from pipeline.errors import ConfigError, GalleryError, SkeletonFileError, UserError, VideoError
@@ -55,7 +55,7 @@ def test_the_document_is_the_promised_one(gallery: Gallery, tmp_path: Path) -> N
     told = json.loads(result.save(tmp_path / "hall.json").read_text())
     assert told == result.json()
     assert list(told) == ["clip", "encoder", "threshold", "tracks"]
-    assert (told["clip"], told["encoder"], told["threshold"]) == (str(hall), "shoulders", 0.9)
+    assert (told["clip"], told["encoder"], told["threshold"]) == (str(hall), "shoulders", asked(gallery, 0.9))
     keys = [
         "track",
         "start",
@@ -75,7 +75,7 @@ def test_the_document_is_the_promised_one(gallery: Gallery, tmp_path: Path) -> N
     assert (first["track"], first["start"], first["frames"]) == (1, 1.0, 60)
     assert first["end"] == pytest.approx(1 + 59 / 15, abs=1e-3)
     assert [list(candidate) for candidate in first["candidates"]] == [["rank", "name", "similarity", "templates"]] * 2
-    assert (first["threshold"], told["tracks"][1]["threshold"]) == (0.9, None)
+    assert (first["threshold"], told["tracks"][1]["threshold"]) == (asked(gallery, 0.9), None)
     assert [candidate["rank"] for candidate in first["candidates"]] == [1, 2]
     x0, y0, x1, y1 = first["box"]
     assert x0 < x1
@@ -126,7 +126,8 @@ def test_more_templates_ask_for_more_and_rarer_strangers_too(gallery: Gallery, t
     probe = clip(tmp_path / "nearer.npz", (nearer, 0, 4))
     before = found(top=2)
     assert [ranked.templates for ranked in before.tracks[0].candidates] == [1, 1]
-    assert (before.threshold, before.tracks[0].threshold, before.tracks[0].decision) == (0.2, 0.2, "match")
+    needed = asked(gallery, 0.2)
+    assert (before.threshold, before.tracks[0].threshold, before.tracks[0].decision) == (needed, needed, "match")
     best = before.tracks[0].name
     enroll(
         clip(tmp_path / "again.npz", (NARROW if best == "nan" else WIDE, 0, 3)),
@@ -135,32 +136,49 @@ def test_more_templates_ask_for_more_and_rarer_strangers_too(gallery: Gallery, t
     after = found()
     first = after.tracks[0]
     assert (first.candidates[0].name, first.candidates[0].templates) == (best, 2)
-    assert (after.threshold, first.threshold, first.decision) == (0.2, 0.95, "unknown")
-    assert "+0.950" in "".join(str(cell) for column in after.table().columns for cell in column.cells)
-    assert found(far=0.1).tracks[0].threshold == 0.9151  # of 5 %, since two are enrolled
+    needed = asked(gallery, 0.95)
+    assert (after.threshold, first.threshold, first.decision) == (asked(gallery, 0.2), needed, "unknown")
+    assert f"+{needed:.3f}" in "".join(str(cell) for column in after.table().columns for cell in column.cells)
+    of_each = asked(gallery, 0.9151)
+    assert found(far=0.1).tracks[0].threshold == of_each  # of 5 %, since two are enrolled
     told = Settings(search=SearchSettings(threshold=0.1))
     assert found(settings=told).tracks[0].threshold == 0.1
-    assert found(settings=told, far=0.1).tracks[0].threshold == 0.9151  # what the call says comes first
+    assert found(settings=told, far=0.1).tracks[0].threshold == of_each  # what the call says comes first
     assert found(far=0.1, threshold=0.3).tracks[0].threshold == 0.3
     gallery.calibrate(Thresholds((0.1, 0.01), (1,), ((0.3, 0.4),)))
-    assert found().tracks[0].threshold == 0.4
+    assert found().tracks[0].threshold == asked(gallery, 0.4)
 
 
 def test_a_stranger_is_compared_with_everybody_so_more_people_ask_for_more(gallery: Gallery, tmp_path: Path) -> None:
     probe = clip(tmp_path / "nearer.npz", (MIDDLE, 0, 4))
     gallery.calibrate(Thresholds((0.1, 0.05, 0.01), (1,), ((0.3, 0.4, 0.6),)))
 
-    def asked(far: float) -> tuple[float, float | None]:
+    def told(far: float) -> tuple[float, float | None]:
         (found,) = search([probe], gallery=gallery, embedder=ShoulderEncoder(), far=far)
         return found.threshold, found.tracks[0].threshold
 
     assert gallery.count == 2
-    assert asked(0.1) == (0.4, 0.4)
+    assert told(0.1) == (asked(gallery, 0.4), asked(gallery, 0.4))
     # Half of 1 % is rarer than the comparisons tell: on along the normal tail through 5 % and 1 %.
     beyond = 0.6 + 0.2 * (stats.norm.isf(0.005) - stats.norm.isf(0.01)) / (stats.norm.isf(0.01) - stats.norm.isf(0.05))
-    assert asked(0.01) == pytest.approx((beyond, beyond), abs=1e-4)
+    assert told(0.01) == pytest.approx((asked(gallery, beyond), asked(gallery, beyond)), abs=1e-4)
     enroll(clip(tmp_path / "third.npz", (WIDE, 0, 3)), gallery=gallery, embedder=ShoulderEncoder(), name="third")
-    assert asked(0.1)[0] == pytest.approx(0.4 + 0.2 * np.log(1.5) / np.log(5), abs=1e-4)
+    assert told(0.1)[0] == pytest.approx(asked(gallery, 0.4 + 0.2 * np.log(1.5) / np.log(5)), abs=1e-4)
+
+
+def test_whoever_is_alone_or_of_a_few_asks_for_more_unless_told_how_much(tmp_path: Path) -> None:
+    probe = clip(tmp_path / "probe.npz", (MIDDLE, 0, 4))
+    asks = []
+    with gallery_at(tmp_path / "few.db") as gallery:
+        for number, shoulders in enumerate(np.linspace(0.30, 0.46, 4)):
+            who = clip(tmp_path / f"{number}.npz", (replace(MIDDLE, shoulders=float(shoulders)), 0, 4))
+            enroll(who, gallery=gallery, embedder=ShoulderEncoder(), name=f"p{number}")
+            (result,) = find(gallery, probe)
+            asks.append(result.threshold)
+            assert result.threshold == result.tracks[0].threshold == asked(gallery, 0.9)
+            assert find(gallery, probe, threshold=0.9)[0].threshold == 0.9
+    assert asks[0] == pytest.approx(0.9 + 0.1 * 0.352 / (0.352 + 0.45), abs=1e-4)  # ALIKE, less what is taken off
+    assert all(least > 0.9 for least in asks)
 
 
 def test_a_rate_that_nobody_knows_is_told_before_the_work(gallery: Gallery) -> None:

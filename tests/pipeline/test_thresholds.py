@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from pipeline.errors import ConfigError, DatasetError
-from pipeline.thresholds import ALIKE, FAR, FEWEST, Thresholds, without_centre
+from pipeline.thresholds import ALIKE, FAR, FEWEST, Thresholds, about_centre_of, without_centre
+from smsge.centring import alike_of, centre_of, centred
 
 TABLE = Thresholds(
     (0.1, 0.01, 0.001), (1, 4), ((0.3, 0.5, 0.6), (0.4, 0.6, 0.9)), ((0.1, 0.4), (0.01, 0.2)), people=9, pairs=5000
@@ -198,6 +199,33 @@ def test_two_tracks_that_share_what_a_camera_does_need_more() -> None:
     a, b = (shared + np.sqrt(1 - ALIKE) * own for own in (one, other))
     assert a @ b == pytest.approx(without_centre(float(one @ other)))
     assert [without_centre(told) for told in (-1.0, 0.5, 0.9, 1.0)] == pytest.approx([0.1, 0.775, 0.955, 1.0])
+
+
+@pytest.mark.parametrize("people", [1, 2, 5, 50])
+def test_few_people_leave_some_of_what_a_camera_does_and_ask_for_as_much_more(people: int) -> None:
+    generator = np.random.default_rng(0)
+    dim, shared = 2000, 0.4  # so many that strangers share nothing but what they are given
+    own = generator.normal(size=(people + 40, dim)) / np.sqrt(dim)
+    vectors = np.sqrt(shared) * np.eye(dim)[0] + np.sqrt(1 - shared) * own
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    enrolled, strangers = vectors[:people], vectors[people:]
+    centre = centre_of(enrolled, np.arange(people))
+    seen = float((centred(strangers, centre) @ centred(enrolled, centre).T).mean())
+    alike = alike_of(enrolled, np.arange(people))
+    assert alike is None if people == 1 else alike == pytest.approx(shared, abs=0.05)
+    # Whoever is enrolled is in the centre and loses by it, so that strangers come to a little less.
+    assert seen - 0.02 < about_centre_of(people, alike, 0.0) < seen + 0.3
+    assert about_centre_of(10**6, 0.4, 0.3) == pytest.approx(0.3)
+    assert about_centre_of(people, -0.2, 0.3) >= 0.3
+    assert about_centre_of(people, 1.0, 0.3) <= 1.0
+
+
+def test_a_gallery_of_nobody_known_asks_for_as_much_as_two_tracks_alone() -> None:
+    assert about_centre_of(0, None, 0.5) == without_centre(0.5)
+    asked = [about_centre_of(people, 0.0, 0.5) for people in (1, 2, 4, 8, 100)]
+    assert asked == sorted(asked, reverse=True)
+    assert without_centre(0.5) > asked[0] > 0.7 > 0.55 > asked[2]
+    assert asked[-1] == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_search_names_those_enrolled_and_no_stranger() -> None:
     axes = np.eye(3)
     vectors = np.array([axes[0], axes[0], axes[1], axes[1], axes[2]])
     told = searched(vectors, PEOPLE, SHOTS, Thresholds.single(0.7))
-    assert told.startswith("3 enrolled by one track, match from 0.700: of 2 tracks 100.0 % are called by their name")
+    assert told.startswith("3 enrolled by one track, match from 0.720: of 2 tracks 100.0 % are called by their name")
     assert told.endswith("0.0 % by another; of strangers' 0.0 % are called by a name")
     anybody = searched(vectors, PEOPLE, SHOTS, Thresholds((0.01, 0.001), (1,), ((-1.0, -1.0),)))
     assert anybody.endswith("of strangers' 100.0 % are called by a name")

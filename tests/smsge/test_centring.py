@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smsge.centring import PRIOR, as_in_a_gallery, centre_of, centred
+from smsge.centring import PRIOR, alike_of, as_in_a_gallery, centre_of, centred
 from smsge.matching import cosine
 
 
@@ -58,6 +58,14 @@ def test_what_is_centred_has_unit_length() -> None:
     assert (moved.shape, moved.dtype) == ((20, 64), np.float32)
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-6)
     assert np.isfinite(centred(vectors[:1], vectors[0])).all()  # the centre itself has no direction, and stays finite
+
+
+def test_how_alike_people_are_is_the_mean_of_their_cosines() -> None:
+    vectors, people = units(6), np.array(["a", "b", "b", "c", "c", "c"])
+    cosines = vectors @ vectors.T
+    pairs = [cosines[np.ix_(people == a, people == b)].mean() for a, b in (("a", "b"), ("a", "c"), ("b", "c"))]
+    assert alike_of(vectors, people) == pytest.approx(float(np.mean(pairs)), abs=1e-6)
+    assert alike_of(vectors[1:3], people[1:3]) is None
 
 
 def test_an_offset_of_everybody_vanishes_the_more_people_there_are() -> None:
