@@ -45,3 +45,11 @@ def test_somebody_is_called_by_the_mean_of_their_templates() -> None:
     gallery, who = np.stack([(ANN + BEN) / 2**0.5, (ANN - BEN) / 2**0.5, CAT]), np.array(["ann", "ann", "cat"])
     told = named(gallery, who, ANN[None], np.array(["ann"]), Thresholds.single(0.9))
     assert (told.right, told.stranger) == (1, 0)
+
+
+def test_of_somebody_enrolled_alone_more_is_asked_than_of_one_among_people_who_share_nothing() -> None:
+    probe = (ANN + 0.7 * AXES[3])[None] / np.linalg.norm(ANN + 0.7 * AXES[3])
+    alone = named(ANN[None], np.array(["ann"]), probe, np.array(["ann"]), Thresholds.single(0.7))
+    others = named(np.stack([ANN, BEN, CAT]), np.array(["ann", "ben", "cat"]), probe, np.array(["ann"]),
+                   Thresholds.single(0.7))  # fmt: skip
+    assert (alone.right, others.right) == (0, 1)
