@@ -71,8 +71,9 @@ class SearchResult:
     """What one clip came to. encoder: its name. threshold: the similarity from which a person enrolled with one
     template is a match, among as many people as are enrolled; `Match.threshold` is the one applied.
 
-    note: one line for the user where no track was usable. warnings: of the footage. error: why the clip could not be
-    read (then `tracks` is empty). extraction: the landmarks, to draw on the clip; None where it could not be read.
+    note: one line for the user where no track was usable, or where a match is missed because few are enrolled.
+    warnings: of the footage. error: why the clip could not be read (then `tracks` is empty). extraction: the landmarks,
+    to draw on the clip; None where it could not be read.
     """
 
     clip: str
@@ -243,6 +244,7 @@ def search_reading(
             )
     needed = partial(threshold_in, gallery, settings, thresholds)
     tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), needed) for probe in reading.probes)
+    among = partial(threshold_for, settings, thresholds, gallery.count)
     gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
     extraction = reading.extraction
     return SearchResult(
@@ -250,7 +252,7 @@ def search_reading(
         embedder.name,
         needed(1),
         tracks=tracks,
-        note=None if usable else f"no usable track: {reading.nobody()}",
+        note=_too_few(tracks, among) if usable else f"no usable track: {reading.nobody()}",
         warnings=extraction.warnings,
         extraction=extraction,
     )
@@ -286,6 +288,19 @@ def threshold_in(gallery: Gallery, settings: Settings, thresholds: Thresholds, t
     if settings.search.threshold is not None or people > FEW:
         return needed
     return round(about_centre_of(people, gallery.alike, needed), 4)
+
+
+def _too_few(tracks: Sequence[Match], among: Callable[[int], float]) -> str | None:
+    """A line on who is unknown only because few people are enrolled. among: the threshold of somebody with so many
+    templates, if it were known what those enrolled have in common."""
+    for match in tracks:
+        best = match.candidates[0] if match.decision == "unknown" and match.candidates else None
+        if best is not None and best.similarity >= among(best.templates):
+            return (
+                f"track {match.track}: {best.similarity:+.3f} would do for {best.name} if more people were enrolled:"
+                " of so few nobody can tell what is theirs and what the camera makes of everybody"
+            )
+    return None
 
 
 def _match(probe: Probe, candidates: tuple[Ranked, ...], needed: Callable[[int], float]) -> Match:

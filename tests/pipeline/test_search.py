@@ -168,7 +168,7 @@ def test_a_stranger_is_compared_with_everybody_so_more_people_ask_for_more(galle
 
 def test_whoever_is_alone_or_of_a_few_asks_for_more_unless_told_how_much(tmp_path: Path) -> None:
     probe = clip(tmp_path / "probe.npz", (MIDDLE, 0, 4))
-    asks = []
+    asks, told = [], []
     with gallery_at(tmp_path / "few.db") as gallery:
         for number, shoulders in enumerate(np.linspace(0.30, 0.46, 4)):
             who = clip(tmp_path / f"{number}.npz", (replace(MIDDLE, shoulders=float(shoulders)), 0, 4))
@@ -177,8 +177,14 @@ def test_whoever_is_alone_or_of_a_few_asks_for_more_unless_told_how_much(tmp_pat
             asks.append(result.threshold)
             assert result.threshold == result.tracks[0].threshold == asked(gallery, 0.9)
             assert find(gallery, probe, threshold=0.9)[0].threshold == 0.9
+            best = result.tracks[0].similarity
+            assert best is not None
+            held_back = 0.9 <= best < result.threshold
+            assert held_back == (result.note is not None and "if more people were enrolled" in result.note)
+            told.append(held_back)
     assert asks[0] == pytest.approx(0.9 + 0.1 * 0.352 / (0.352 + 0.45), abs=1e-4)  # ALIKE, less what is taken off
     assert all(least > 0.9 for least in asks)
+    assert set(told) == {False, True}
 
 
 def test_a_rate_that_nobody_knows_is_told_before_the_work(gallery: Gallery) -> None:
