@@ -52,5 +52,5 @@ def _name(vector: Array, gallery: Array, enrolled: NDArray[np.str_], thresholds:
     similarity = nearness(centred(vector[None], centre), centred(gallery, centre)[order], starts)[0]
     best = int(similarity.argmax())
     among = thresholds.among(far, len(names), int((enrolled == names[best]).sum()))
-    needed = about_centre_of(len(names), alike_of(gallery, enrolled), among)
+    needed = about_centre_of(len(names), alike_of(gallery, enrolled), among, thresholds.alike)
     return str(names[best]) if similarity[best] >= needed else None

@@ -5,7 +5,7 @@ similarities that are held to be enough are estimated anew, and kept in the gall
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from pipeline.sources import Clip, expand
 from pipeline.templates import Embedder
 from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
-from smsge.centring import as_in_a_gallery
+from smsge.centring import alike_of, as_in_a_gallery
 from smsge.matching import pair_scores
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ def recalibrate(
     _refuse_few(folder, walks)
     people, content, vectors = (np.array(column) for column in zip(*_tracks(walks), strict=True))
     similarity = as_in_a_gallery(vectors, people)
-    thresholds = Thresholds.fit(similarity, people, content, np.random.default_rng(0), rate)
+    fitted = Thresholds.fit(similarity, people, content, np.random.default_rng(0), rate)
+    alike = alike_of(vectors, people)
+    thresholds = fitted if alike is None else replace(fitted, alike=min(1.0, round(alike, 4)))
     genuine, strangers = pair_scores(similarity, people, people, content, content)
 
     def measured(told: Thresholds) -> Measured:

@@ -287,7 +287,7 @@ def threshold_in(gallery: Gallery, settings: Settings, thresholds: Thresholds, t
     needed = threshold_for(settings, thresholds, people, templates)
     if settings.search.threshold is not None or people > FEW:
         return needed
-    return round(about_centre_of(people, gallery.alike, needed), 4)
+    return round(about_centre_of(people, gallery.alike, needed, thresholds.alike), 4)
 
 
 def _too_few(tracks: Sequence[Match], among: Callable[[int], float]) -> str | None:

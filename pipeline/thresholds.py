@@ -62,7 +62,8 @@ class Thresholds:
     [-1, 1]; the one of (templates[i], rates[j]) is reached by a share rates[j] of comparisons of a probe with another
     person of that many templates. rejects: (rate, cosine), rates falling: a share `rate` of comparisons of two tracks
     of one person stays below; empty where that is not known. people, pairs: whose comparisons these are, and the least
-    number of them behind a row; 0 where nobody knows.
+    number of them behind a row; 0 where nobody knows. alike: what strangers filmed by the cameras in question have in
+    common (`smsge.centring.alike_of`), `ALIKE` where nobody has looked.
 
     Raises ValueError where the numbers cannot be such.
     """
@@ -73,6 +74,7 @@ class Thresholds:
     rejects: tuple[tuple[float, float], ...] = ()
     people: int = 0
     pairs: int = 0
+    alike: float = ALIKE
 
     def __post_init__(self) -> None:
         if not 0 < len(self.rates) <= MOST or not 0 < len(self.templates) <= MOST or len(self.rejects) > MOST:
@@ -88,6 +90,8 @@ class Thresholds:
             _check_similarities(line)
         if self.people < 0 or self.pairs < 0:
             raise ValueError("numbers of people and pairs cannot be negative")
+        if not -1 <= self.alike <= 1:
+            raise ValueError("what strangers have in common must be from -1 to 1")
 
     @classmethod
     def single(cls, threshold: float) -> "Thresholds":
@@ -167,6 +171,7 @@ class Thresholds:
                 tuple((_real(rate), _real(value)) for rate, value in document["rejects"]),
                 people=_whole(document["people"]),
                 pairs=_whole(document["pairs"]),
+                alike=_real(document.get("alike", ALIKE)),  # which older files do not have
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"thresholds are not as they should be ({error})") from error
@@ -180,6 +185,7 @@ class Thresholds:
             "rejects": [list(pair) for pair in self.rejects],
             "people": self.people,
             "pairs": self.pairs,
+            "alike": self.alike,
         }
 
     def at(self, far: float, templates: int = 1) -> float:
@@ -234,13 +240,13 @@ class Thresholds:
         return _between(frr, rates, values)
 
 
-def without_centre(threshold: float) -> float:
+def without_centre(threshold: float, usual: float = ALIKE) -> float:
     """What two tracks must come to where no gallery shows what they share, for a threshold of one: the cosine of
-    vectors that have `ALIKE` of their squared length in common, and of whose rest the cosine is `threshold`."""
-    return about_centre_of(0, None, threshold)
+    vectors that have `usual` of their squared length in common, and of whose rest the cosine is `threshold`."""
+    return about_centre_of(0, None, threshold, usual)
 
 
-def about_centre_of(people: int, alike: float | None, threshold: float) -> float:
+def about_centre_of(people: int, alike: float | None, threshold: float, usual: float = ALIKE) -> float:
     r"""What a probe must come to about the centre of so few people, for a threshold of vectors that share nothing.
 
     What everybody filmed so has in common, a share s of their squared length, is taken off but for p = PRIOR /
@@ -248,10 +254,10 @@ def about_centre_of(people: int, alike: float | None, threshold: float) -> float
 
     .. math:: t + \frac{s p^2}{s p^2 + 1 - s} (1 - t)
 
-    s is what these people show, `alike` (`smsge.centring.alike_of`), and `ALIKE`, which counts as one person's and is
+    s is what these people show, `alike` (`smsge.centring.alike_of`), and `usual`, which counts as one person's and is
     all there is where nobody knows (None).
     """
-    share = ALIKE if alike is None else max(0.0, (ALIKE + (people - 1) * alike) / max(people, 1))
+    share = max(0.0, usual if alike is None else (usual + (people - 1) * alike) / max(people, 1))
     left = share * (PRIOR / (people + PRIOR)) ** 2
     return threshold + left / (left + 1 - share) * (1 - threshold)
 

@@ -112,7 +112,8 @@ def verify(
     _refuse_itself(one, mine, other, theirs)
     alike = _embeddings(mine) @ _embeddings(theirs).T
     similarity = round(min(1.0, max(-1.0, float(alike.max()))), 4)
-    same_from = round(without_centre(threshold_for(settings, thresholds, templates=alike.size)), 4)
+    needed = threshold_for(settings, thresholds, templates=alike.size)
+    same_from = round(without_centre(needed, thresholds.alike), 4)
     below = thresholds.below(frr)
     different_below = None if below is None else min(same_from, round(below, 4))
     if similarity >= same_from:

@@ -154,7 +154,7 @@ def searched(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_
     asking = np.flatnonzero(~np.isin(shots, shots[enrolled]))
     shares = named(embeddings[enrolled], people[enrolled], embeddings[asking], people[asking], thresholds)
     alike = alike_of(embeddings[enrolled], people[enrolled])
-    least = about_centre_of(len(enrolled), alike, thresholds.among(FAR, len(enrolled)))
+    least = about_centre_of(len(enrolled), alike, thresholds.among(FAR, len(enrolled)), thresholds.alike)
     return (
         f"{len(enrolled)} enrolled by one track, match from {least:.3f}: of {len(asking)}"
         f" tracks {100 * shares.right:.1f} % are called by their name and {100 * shares.wrong:.1f} % by another; of"

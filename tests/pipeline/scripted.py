@@ -104,4 +104,5 @@ def unable(settings: Settings) -> ScriptedRead:
 
 def asked(gallery: Gallery, threshold: float) -> float:
     """What a search asks for in a gallery of few people whose thresholds say so."""
-    return round(about_centre_of(gallery.count, gallery.alike, threshold), 4)
+    usual = ShoulderEncoder.thresholds.alike if gallery.thresholds is None else gallery.thresholds.alike
+    return round(about_centre_of(gallery.count, gallery.alike, threshold, usual), 4)

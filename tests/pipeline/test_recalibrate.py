@@ -15,7 +15,7 @@ from pipeline.errors import DatasetError, VideoError
 from pipeline.gallery import Gallery
 from pipeline.recalibrate import Recalibration, recalibrate
 from pipeline.search import search
-from pipeline.thresholds import Thresholds
+from pipeline.thresholds import ALIKE, Thresholds
 
 
 def sticks(count: int) -> list[Stick]:
@@ -48,11 +48,14 @@ def test_the_gallery_has_thresholds_of_its_own(people: Path, gallery: Gallery, t
     done = recalibrate(people, gallery=gallery, embedder=ShoulderEncoder(), progress=lambda *told: seen.append(told))
     assert (done.people, done.clips, done.tracks, done.exit_code) == (9, 27, 27, 0)
     assert (done.strangers, done.genuine, done.far) == (27 * 24, 27 * 2, 0.01)
+    assert gallery.thresholds is not None
     assert gallery.thresholds == done.thresholds
     assert done.after.threshold == pytest.approx(done.thresholds.at(0.01), abs=1e-4)
     assert done.after.far <= 0.01
     assert done.before is not None
     assert done.before.threshold == 0.9
+    assert done.thresholds.alike not in (ALIKE, 1.0)
+    assert gallery.thresholds.alike == done.thresholds.alike
     assert done.before.far > 0.05  # shoulders alone do not tell so many people apart at 0.9
     assert done.after.accepted <= done.before.accepted
     assert seen[-1] == ("reading clips", 27, 27)

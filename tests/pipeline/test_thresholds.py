@@ -271,6 +271,19 @@ def test_what_cannot_be_thresholds_is_refused(change: dict[str, Any]) -> None:
         Thresholds.from_json([change])
 
 
+def test_what_strangers_have_in_common_is_told_by_files_that_know_it() -> None:
+    document = TABLE.json()
+    assert document.pop("alike") == ALIKE
+    assert Thresholds.from_json(document) == TABLE  # as an older file has it
+    assert Thresholds.from_json({**document, "alike": 0.25}).alike == 0.25
+    for wrong in (1.5, -2, "much", None, True, float("nan")):
+        with pytest.raises(ValueError):
+            Thresholds.from_json({**document, "alike": wrong})
+    assert about_centre_of(0, None, 0.5, 0.2) == pytest.approx(without_centre(0.5, 0.2)) == pytest.approx(0.6)
+    assert about_centre_of(1, None, 0.5, 0.0) == 0.5
+    assert about_centre_of(1, None, 0.5, 1.0) == 1.0
+
+
 def test_each_of_many_people_is_given_an_equal_part_of_the_rate() -> None:
     told = Thresholds((0.1, 0.01, 0.001), (1, 2), ((0.2, 0.5, 0.8), (0.3, 0.6, 0.9)))
     assert told.among(0.1, 1) == told.at(0.1) == 0.2

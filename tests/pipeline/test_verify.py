@@ -1,6 +1,7 @@
 """Two clips: same, different, cannot say; and what cannot be compared."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def test_a_gallery_gives_its_own_thresholds(wide: Path, tmp_path: Path) -> None:
         assert compare(wide, middle, gallery=gallery).same_from == asked(0.9)
         gallery.calibrate(Thresholds.single(-1.0))
         assert compare(wide, middle, gallery=gallery).decision == "same"
+        gallery.calibrate(replace(Thresholds.single(0.5), alike=0.2))  # what strangers of its cameras have in common
+        assert compare(wide, middle, gallery=gallery).same_from == 0.6
 
 
 def test_somebody_who_came_back_is_compared_by_all_of_their_tracks(wide: Path, tmp_path: Path) -> None:
