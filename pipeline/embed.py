@@ -12,7 +12,7 @@ from pipeline.errors import CheckpointError, ConfigError
 from pipeline.lift import Lift
 from pipeline.names import printable, reason_of
 from pipeline.normalize import VERSION as SKELETONS
-from pipeline.settings import EncoderSettings
+from pipeline.settings import EncoderSettings, NormalizeSettings
 from pipeline.thresholds import Thresholds
 from pipeline.walks import Walks
 from smsge.checkpoint import Checkpoint, load_checkpoint
@@ -53,7 +53,8 @@ class TrackEmbedder:
             arrays = {key: tensor.numpy() for key, tensor in checkpoint.tensors.items()}
             self.lift = lift_of(checkpoint)
             self.standards = {part: Standard.from_tensors(part, arrays) for part in weights}
-            self.threshold, self.fps = (float(checkpoint.metadata[key]) for key in ("threshold", "fps"))
+            self.threshold = float(checkpoint.metadata["threshold"])
+            self.fps = NormalizeSettings(fps=float(checkpoint.metadata["fps"])).fps  # windows are as long as it says
             told = checkpoint.metadata.get("thresholds")
             self.thresholds = Thresholds.single(self.threshold) if told is None else Thresholds.from_json(told)
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
