@@ -136,7 +136,7 @@ class Ranking:
         if len(best) < top:  # the cells looked into hold the templates of too few people
             products, ids = (found[0] for found in index.search(probe[None], k, thorough=True))
             best = self._best(products, ids, enough)
-        best = self._with_means(best, probe, top)
+        best = self._with_means(best, probe)
         people = sorted(best, key=lambda person: (-best[person], person))
         if distance:
             apart = self._apart(ids, distance)
@@ -151,20 +151,17 @@ class Ranking:
         names, count = self._names, self._owners.count
         return [Candidate(names[person], max(-1.0, min(1.0, best[person])), count[person]) for person in people]
 
-    def _with_means(self, best: dict[int, float], probe: np.ndarray, top: int) -> dict[int, float]:
-        """`best` of the `top` people with the nearest templates, or more -> that of everybody among the first `top`.
-
-        Whoever is neither among the nearest by a template nor among the `top` by their mean has as many before them.
-        """
+    def _with_means(self, best: dict[int, float], probe: np.ndarray) -> dict[int, float]:
+        """`best` of the people with the nearest templates, falling -> that of everybody who may come before the last of
+        them: nobody does whose mean is no nearer."""
         if self._means is None:
             return best
         persons, means = self._means
         cosines = means @ probe
-        first = np.argpartition(-cosines, min(top, len(persons)) - 1)[:top]
-        found = {*best, *persons[first].tolist()}
-        places = np.searchsorted(persons, sorted(found))
-        told = dict(zip(sorted(found), cosines[places].tolist(), strict=True))
-        return {person: max(best.get(person, -1.0), cosine) for person, cosine in told.items()}
+        nearer = cosines > next(reversed(best.values()), -1.0)
+        for person, cosine in zip(persons[nearer].tolist(), cosines[nearer].tolist(), strict=True):
+            best[person] = max(best.get(person, -1.0), cosine)
+        return best
 
     def _best(self, products: np.ndarray, ids: np.ndarray, enough: int) -> dict[int, float]:
         """The greatest product of each of the first `enough` people found, falling; products fall."""
