@@ -5,7 +5,7 @@
 So many people at random are enrolled: of SHOTS (folders as `pipeline.synthetic.shots` makes them) by one shot each, and
 every other shot asks; of a protocol (as `pipeline.evaluate` reads it) by their tracks of one scene, and every track of
 another scene asks. Each draw is another gallery. Per cent of strangers' tracks that are called by a name where 1 % may
-be, then of the others that are called by their own: as a search asks (`pipeline.thresholds.about_centre_of`), and as it
+be, then of the others that are called by their own: as a search asks (`Thresholds.asked`), and as it
 would if people filmed alike had nothing in common.
 """
 
@@ -24,7 +24,7 @@ from pipeline.errors import UserError
 from pipeline.evaluate import load_protocol, read_walks
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.pairs import read_shots, walks_of
-from pipeline.thresholds import FAR, about_centre_of
+from pipeline.thresholds import FAR
 from pipeline.walks import Walks
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness
@@ -83,9 +83,11 @@ def measure(tracks: Tracks, count: int, draws: int, seed: int, embedder: TrackEm
         similarity = nearness(centred(tracks.vectors[asks], centre), centred(vectors, centre)[order], starts)
         best = similarity.argmax(axis=1)
         held = np.array([(people == name).sum() for name in names])[best]
-        among = np.array([embedder.thresholds.among(FAR, count, int(templates)) for templates in held])
-        alike = alike_of(vectors, people)
-        needed = np.array([[about_centre_of(count, alike, least) for least in among], among])
+        thresholds, alike = embedder.thresholds, alike_of(vectors, people)
+        asked = [
+            (thresholds.asked(FAR, count, alike, many), thresholds.among(FAR, count, many)) for many in held.tolist()
+        ]
+        needed = np.array(asked).T
         named = similarity.max(axis=1) >= needed
         known = np.isin(wanted, names)
         strangers.append(named[:, ~known])

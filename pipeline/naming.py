@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.thresholds import FAR, Thresholds, about_centre_of
+from pipeline.thresholds import FAR, Thresholds
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness
 
@@ -51,6 +51,6 @@ def _name(vector: Array, gallery: Array, enrolled: NDArray[np.str_], thresholds:
     names, order, starts = by_person(enrolled)
     similarity = nearness(centred(vector[None], centre), centred(gallery, centre)[order], starts)[0]
     best = int(similarity.argmax())
-    among = thresholds.among(far, len(names), int((enrolled == names[best]).sum()))
-    needed = about_centre_of(len(names), alike_of(gallery, enrolled), among, thresholds.alike)
+    templates = int((enrolled == names[best]).sum())
+    needed = thresholds.asked(far, len(names), alike_of(gallery, enrolled), templates)
     return str(names[best]) if similarity[best] >= needed else None

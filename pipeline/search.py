@@ -18,7 +18,7 @@ from pipeline.settings import Settings
 from pipeline.skeletons import Extraction
 from pipeline.sources import expand
 from pipeline.templates import Embedder
-from pipeline.thresholds import FEW, Thresholds, about_centre_of
+from pipeline.thresholds import FEW, Thresholds
 from pipeline.values import Progress, silent
 from pipeline.video import shown
 
@@ -283,11 +283,11 @@ def threshold_for(settings: Settings, thresholds: Thresholds, people: int = 1, t
 
 def threshold_in(gallery: Gallery, settings: Settings, thresholds: Thresholds, templates: int = 1) -> float:
     """The same in a gallery, which asks for more while few people say what its cameras make of everybody."""
+    if settings.search.threshold is not None:
+        return threshold_for(settings, thresholds)
     people = gallery.count
-    needed = threshold_for(settings, thresholds, people, templates)
-    if settings.search.threshold is not None or people > FEW:
-        return needed
-    return round(about_centre_of(people, gallery.alike, needed, thresholds.alike), 4)
+    alike = gallery.alike if people <= FEW else None
+    return round(thresholds.asked(settings.search.far, people, alike, templates), 4)
 
 
 def _too_few(tracks: Sequence[Match], among: Callable[[int], float]) -> str | None:

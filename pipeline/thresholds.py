@@ -221,6 +221,13 @@ class Thresholds:
             return max(known, self.at(each, templates))
         return min(1.0, max(known, self.at(self.rates[-1], templates)) + self._rise(each))
 
+    def asked(self, far: float, people: int, alike: float | None, templates: int = 1) -> float:
+        """What a search asks for in a gallery: `among` its people, and more while they are few (`about_centre_of`).
+
+        alike: what those enrolled have in common, None where nobody knows. Raises ConfigError as `at`.
+        """
+        return about_centre_of(people, alike, self.among(far, people, templates), self.alike)
+
     def _rise(self, rate: float) -> float:
         """How far above that of the smallest known rate the threshold of a smaller one lies; 0 where one rate alone is
         known of the tail."""
