@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
-from cli_call import Call, command
+from cli_call import Call, Far, command
 from cli_gallery import models, people
+from cli_place import place
 from cli_research import research
 from cli_terminal import DONE, NOTHING_DONE, SOME_FAILED, Commands, complain, grid, save_svg
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app.add_typer(place)
 app.add_typer(research)
 app.add_typer(people, name="gallery")
 app.add_typer(models, name="models")
@@ -58,13 +60,13 @@ Top = Annotated[int | None, typer.Option(min=1, help="Candidates shown for each 
 Threshold = Annotated[
     float | None, typer.Option(min=-1, max=1, help="Similarity that makes a match.", show_default=False)
 ]
-Far = Annotated[
-    float | None,
-    typer.Option(min=1e-4, max=1, metavar="RATE", help="Share of strangers let pass, 0.01 is 1 %.", show_default=False),
-]
 Rerank = Annotated[
     bool | None,
     typer.Option("--rerank/--no-rerank", help="Order candidates by their neighbours too.", show_default=False),
+]
+CameraFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.json", help="What filmed the clips, of `reid camera`.", show_default=False),
 ]
 Annotate = Annotated[Path | None, typer.Option(metavar="OUT.mp4", help="Also draw what was found on the clip.")]
 
@@ -115,6 +117,7 @@ def search(
     threshold: Threshold = None,
     far: Far = None,
     rerank: Rerank = None,
+    camera: CameraFile = None,
     annotate: Annotate = None,
 ) -> int:
     """Say who is in clips: for every track the ranked names and a decision.
@@ -139,6 +142,7 @@ def search(
             threshold=threshold,
             far=far,
             rerank=rerank,
+            camera=camera,
             progress=call.terminal.progress,
             embedder=call.embedder,
         ):
@@ -173,6 +177,8 @@ def verify(
     gallery: Annotated[
         Path | None, typer.Option("--gallery", help="A gallery whose own calibration holds.", show_default=False)
     ] = None,
+    camera_a: CameraFile = None,
+    camera_b: CameraFile = None,
 ) -> None:
     """Say whether two clips show the same person: same, different or cannot say. Nobody need be enrolled.
 
@@ -192,50 +198,13 @@ def verify(
             far=far,
             frr=frr,
             gallery=own,
+            camera_a=camera_a,
+            camera_b=camera_b,
             settings=call.settings,
             progress=call.terminal.progress,
             embedder=call.embedder,
         )
     call.terminal.answer(result.table(), result.json())
-
-
-@command(app, footage=True)
-def calibrate(
-    call: Call,
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="FOLDER", help="Folders of clips, named after people.", show_default=False),
-    ] = None,
-    far: Far = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Go back to the encoder's own thresholds.")] = False,
-) -> int:
-    """Fit the gallery's thresholds to your own people and cameras: 8 people or more, 2 clips or more of each.
-
-    Example: `reid calibrate people/`, with people/NAME/\\*.mp4
-    """
-    if (folder is None) != reset:
-        raise typer.BadParameter("give a folder of people's folders, or --reset", param_hint="FOLDER")
-    if folder is None:
-        with call.manage_gallery() as gallery:
-            dropped = gallery.uncalibrate()
-        text = f"{call.place} has the encoder's thresholds {'again' if dropped else 'as before'}"
-        call.terminal.answer(text, {"gallery": str(call.place), "reset": dropped})
-        return DONE
-    from pipeline import recalibrate
-
-    with call.open_gallery(create=True) as gallery:
-        result = recalibrate(
-            folder,
-            gallery=gallery,
-            far=far,
-            settings=call.settings,
-            progress=call.terminal.progress,
-            embedder=call.embedder,
-        )
-    for clip, reason in result.left_out:
-        call.terminal.warn(f"{clip} is left out: {reason}")
-    call.terminal.answer(result.table(), result.json())
-    return result.exit_code
 
 
 @command(app, footage=True)
@@ -253,13 +222,14 @@ def batch(
     top: Top = None,
     threshold: Threshold = None,
     far: Far = None,
+    camera: CameraFile = None,
 ) -> int:
     """Enrol from, or search in, every clip below a folder; resumes where it stopped.
 
     Example: `reid batch footage/ --out results/ --workers 2`
     """
     from pipeline import batch
-    from pipeline.search import with_search
+    from pipeline.identify import with_search
 
     cluster = None
     if address is not None and engine is not Where.ray:
@@ -275,12 +245,14 @@ def batch(
             gallery=gallery,
             mode="enroll" if enroll else "search",
             workers=workers,
-            settings=with_search(call.settings, top, threshold, far),
+            settings=with_search(call.settings, top, threshold, far, camera=camera),
             progress=call.terminal.progress,
             embedder=call.embedder,
             engine=cluster,
         )
     call.terminal.answer(result.table(), result.json())
+    if result.note:
+        call.terminal.remark(result.note)
     return result.exit_code
 
 

@@ -53,6 +53,12 @@ FOOTAGE: dict[str, Any] = {
 }
 """The options of the commands that read footage."""
 
+Far = Annotated[
+    float | None,
+    typer.Option(min=1e-4, max=1, metavar="RATE", help="Share of strangers let pass, 0.01 is 1 %.", show_default=False),
+]
+"""Of the commands that decide who is who."""
+
 FLAGS = ("as_json", "quiet")
 
 

@@ -5,8 +5,9 @@
 So many people at random are enrolled: of SHOTS (folders as `pipeline.synthetic.shots` makes them) by one shot each, and
 every other shot asks; of a protocol (as `pipeline.evaluate` reads it) by their tracks of one scene, and every track of
 another scene asks. Each draw is another gallery. Per cent of strangers' tracks that are called by a name where 1 % may
-be, then of the others that are called by their own: as a search asks (`Thresholds.asked`), and as it
-would if people filmed alike had nothing in common.
+be, then of the others that are called by their own: as a search asks (`Thresholds.asked`); as it asks where the
+camera is known (`pipeline.cameras`) from the other people in the scene; and as it would if people filmed alike had
+nothing in common.
 """
 
 import argparse
@@ -19,12 +20,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pipeline.cameras import FEWEST
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluate import load_protocol, read_walks
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.pairs import read_shots, walks_of
-from pipeline.thresholds import FAR
+from pipeline.thresholds import FAR, Common, about_centres
 from pipeline.walks import Walks
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness
@@ -71,29 +73,46 @@ def drawn(tracks: Tracks, count: int, draws: int, seed: int) -> Iterator[tuple[n
             yield enrolled, ~np.isin(tracks.taken, held)
 
 
-def measure(tracks: Tracks, count: int, draws: int, seed: int, embedder: TrackEmbedder) -> np.ndarray:
-    """(2, 2) per cent: of strangers called by a name, of the others by their own; as a search asks, and as it would if
-    people had nothing in common."""
-    strangers: list[np.ndarray] = []
-    right: list[np.ndarray] = []
+def cameras(tracks: Tracks) -> tuple[np.ndarray, list[Common]] | None:
+    """What each track's camera makes of everybody, by the other people whom it filmed: what is taken off (N, D), and
+    how well that is known of each; None where it filmed too few."""
+    centres, known = np.zeros_like(tracks.vectors), []
+    for row, (person, taken) in enumerate(zip(tracks.people, tracks.taken, strict=True)):
+        others = tracks.vectors[(tracks.taken == taken) & (tracks.people != person)]
+        if len(others) < FEWEST:
+            return None
+        centres[row] = centre_of(others, np.arange(len(others)))
+        known.append(Common(len(others), alike_of(others, np.arange(len(others)))))
+    return centres, known
+
+
+def measure(tracks: Tracks, count: int, draws: int, seed: int, embedder: TrackEmbedder) -> list[tuple[float, float]]:
+    """Per cent of strangers called by a name, and of the others by their own: as a search asks; as it does where the
+    camera is known, if it can be here; and as it would if people had nothing in common."""
+    told: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {way: ([], []) for way in ("asked", "camera", "bare")}
+    filmed, thresholds = cameras(tracks), embedder.thresholds
     for enrolled, asks in drawn(tracks, count, draws, seed):
         vectors, people, wanted = tracks.vectors[enrolled], tracks.people[enrolled], tracks.people[asks]
-        centre = centre_of(vectors, people)
+        centre, gallery = centre_of(vectors, people), Common(count, alike_of(vectors, people))
         names, order, starts = by_person(people)
-        similarity = nearness(centred(tracks.vectors[asks], centre), centred(vectors, centre)[order], starts)
-        best = similarity.argmax(axis=1)
-        held = np.array([(people == name).sum() for name in names])[best]
-        thresholds, alike = embedder.thresholds, alike_of(vectors, people)
-        asked = [
-            (thresholds.asked(FAR, count, alike, many), thresholds.among(FAR, count, many)) for many in held.tolist()
-        ]
-        needed = np.array(asked).T
-        named = similarity.max(axis=1) >= needed
-        known = np.isin(wanted, names)
-        strangers.append(named[:, ~known])
-        right.append((named & (names[best] == wanted))[:, known])
-    shares = [100 * np.concatenate(told, axis=1).mean(axis=1) for told in (strangers, right)]
-    return np.stack(shares, axis=1)
+        templates, held = centred(vectors, centre)[order], [int((people == name).sum()) for name in names]
+        bare = np.array([thresholds.among(FAR, count, many) for many in held])
+        asked = np.array([about_centres(least, gallery, gallery, thresholds.alike) for least in bare])
+        ways = {"asked": (centre, asked), "bare": (centre, bare)}
+        if filmed is not None:
+            known = [filmed[1][row] for row in np.flatnonzero(asks)]
+            each = [[about_centres(least, gallery, one, thresholds.alike) for least in bare] for one in known]
+            ways["camera"] = filmed[0][asks], np.array(each)
+        for way, (off, needed) in ways.items():
+            similarity = nearness(centred(tracks.vectors[asks], off), templates, starts)
+            best = similarity.argmax(axis=1)
+            named = similarity.max(axis=1) >= np.broadcast_to(needed, similarity.shape)[np.arange(len(best)), best]
+            enrolled_too = np.isin(wanted, names)
+            told[way][0].append(named[~enrolled_too])
+            told[way][1].append((named & (names[best] == wanted))[enrolled_too])
+    return [
+        tuple(100 * float(np.concatenate(part).mean()) if part else np.nan for part in way) for way in told.values()
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,8 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(argv)
-    print("| footage | enrolled | strangers named, others by their own | if nothing were in common |")
-    print("|---" * 4 + "|")
+    print("| footage | enrolled | strangers named, others by their own | camera known | if nothing were in common |")
+    print("|---" * 5 + "|")
     try:
         embedder = load_embedder(EncoderSettings(weights=given.weights))
         footage = [(folder.name, of_shots(folder, embedder)) for folder in given.shots]
@@ -118,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, tracks in footage:
         for count in [count for count in ENROLLED if count < len(np.unique(tracks.people))]:
             shares = measure(tracks, count, given.draws, given.seed, embedder)
-            cells = [f"{strangers:.2f}, {right:.0f}" for strangers, right in shares]
+            cells = ["" if np.isnan(right) else f"{strangers:.2f}, {right:.0f}" for strangers, right in shares]
             print(f"| {name} | {count} | {' | '.join(cells)} |", flush=True)
     return 0
 

@@ -6,8 +6,9 @@
 encoders by. Here every scene (`enrol` and each set of `probes`) is the gallery once, of whole tracks, and each
 uninterrupted stretch of a track from another scene asks by itself, if the encoder's window fits into it. Who is not
 enrolled does not ask. Descriptors are standardised as in `pipeline.evaluate`; intervals are of draws of people, and
-as few people are in them as before. A line below the table tells what a search would call the passes, who each ask once
-more as strangers, at two rates of strangers that may be called by a name.
+as few people are in them as before. The last two rows know the camera (`pipeline.cameras`) from the tracks of the other
+people in the scene, and standardise posture statistics by their mean. Lines below the table tell what a search would
+call the passes, who each ask once more as strangers, at two rates of strangers that may be called by a name.
 """
 
 import argparse
@@ -27,7 +28,10 @@ from pipeline.naming import Named, named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
-from smsge.matching import Matches, matches_of
+from smsge.centring import centre_of, centred
+from smsge.descriptors import over_windows, posture_statistics_of
+from smsge.matching import Matches, cosine, matches_of, standardise, statistics
+from smsge.nearness import by_person, nearness
 from smsge.openset import FARS
 from smsge.sequence import SkeletonSequence
 
@@ -39,6 +43,23 @@ def passes(sequence: SkeletonSequence, frames: int) -> list[SkeletonSequence]:
         for stretch in sequence.stretches()
         if len(stretch) >= frames
     ]
+
+
+def with_cameras(gallery: Walks, probes: Walks, others: Walks, embedder: TrackEmbedder) -> dict[str, np.ndarray]:
+    """{descriptor: (P, G)}, each probe about what the other people who were filmed there say of the camera, the gallery
+    about its own centre; with the tool every track is as near as its person is."""
+    usual = np.array([np.flatnonzero(others.people != person) for person in probes.people], object)
+    enrolled, asking, filmed = (embedder.join(embedder.describe(walks)) for walks in (gallery, probes, others))
+    names, order, starts = by_person(gallery.people)
+    centres = np.stack([centre_of(filmed[rows], rows) for rows in usual])
+    templates = centred(enrolled, centre_of(enrolled, gallery.people))[order]
+    near = nearness(centred(asking, centres), templates, starts)[:, np.searchsorted(names, gallery.people)]
+    enrolled, asking, filmed = (np.stack([over_windows(posture_statistics_of, one) for one in walks.given])
+                                for walks in (gallery, probes, others))  # fmt: skip
+    mean, deviation = statistics(enrolled)
+    means = np.stack([filmed[rows].mean(axis=0) for rows in usual])
+    posture = cosine(standardise(asking, means, deviation), standardise(enrolled, mean, deviation))
+    return {"posture statistics": posture, f"reid: {embedder.name}": near}
 
 
 def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cache: Path | None) -> str:
@@ -56,6 +77,9 @@ def measure(protocol: Protocol, embedder: TrackEmbedder, settings: Settings, cac
         described, joined = descriptors(embedder, gallery, probes)
         for name, compare in described.items():
             found[name].append(matches_of(compare(np.ones(len(known), bool)), wanted, known, ranks=(1,)))
+        aware = with_cameras(gallery, probes, others, embedder)
+        for name, similarity in aware.items():
+            found[f"{name}, camera known"].append(matches_of(similarity, wanted, known, ranks=(1,)))
         for far in FARS:
             called[far].append(named(joined[0], known, joined[1], wanted, embedder.thresholds, far))
     people, each = np.concatenate(asked), [len(wanted) for wanted in asked]

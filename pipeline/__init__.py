@@ -6,6 +6,7 @@
     verify(a, b, …)          two clips -> same, different or cannot say, without a gallery
     batch(folder, out, …)    either, for every clip below a folder, with workers and resume
     recalibrate(folder, …)   clips of people of your own -> the gallery's own thresholds
+    learn_camera(clips, …)   clips of one camera -> what it makes of everybody, for searches of what it films
     extract(clip, …)         a clip -> the skeletons in it, without a gallery
     load_settings(path, …)   YAML and overrides -> Settings
 
@@ -18,33 +19,39 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.answers import SearchResult
     from pipeline.batch import BatchResult, batch
+    from pipeline.cameras import Camera
     from pipeline.config import load_settings
     from pipeline.enroll import enroll
     from pipeline.enrolled import EnrollResult
     from pipeline.errors import UserError
     from pipeline.extract import extract
     from pipeline.gallery import Gallery
+    from pipeline.learning import Learned, learn_camera
     from pipeline.opening import open_gallery
     from pipeline.recalibrate import Recalibration, recalibrate
-    from pipeline.search import SearchResult, search, search_each
+    from pipeline.search import search, search_each
     from pipeline.settings import Settings
     from pipeline.skeletons import Extraction, load_skeletons, save_skeletons
     from pipeline.verify import VerifyResult, verify
 
 _HOMES = {
     "BatchResult": "pipeline.batch",
+    "Camera": "pipeline.cameras",
     "EnrollResult": "pipeline.enrolled",
     "Extraction": "pipeline.skeletons",
     "Gallery": "pipeline.gallery",
+    "Learned": "pipeline.learning",
     "Recalibration": "pipeline.recalibrate",
-    "SearchResult": "pipeline.search",
+    "SearchResult": "pipeline.answers",
     "Settings": "pipeline.settings",
     "UserError": "pipeline.errors",
     "VerifyResult": "pipeline.verify",
     "batch": "pipeline.batch",
     "enroll": "pipeline.enroll",
     "extract": "pipeline.extract",
+    "learn_camera": "pipeline.learning",
     "load_settings": "pipeline.config",
     "load_skeletons": "pipeline.skeletons",
     "open_gallery": "pipeline.opening",
@@ -57,9 +64,11 @@ _HOMES = {
 
 __all__ = [
     "BatchResult",
+    "Camera",
     "EnrollResult",
     "Extraction",
     "Gallery",
+    "Learned",
     "Recalibration",
     "SearchResult",
     "Settings",
@@ -68,6 +77,7 @@ __all__ = [
     "batch",
     "enroll",
     "extract",
+    "learn_camera",
     "load_settings",
     "load_skeletons",
     "open_gallery",

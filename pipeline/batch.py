@@ -4,7 +4,7 @@ A row is written when its clip is done and, in an enrolment, in the gallery; a r
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
@@ -28,12 +28,12 @@ from pipeline.errors import (
     VideoError,
 )
 from pipeline.gallery import Gallery
+from pipeline.identify import Identification
 from pipeline.ledger import ROWS, Ledger
 from pipeline.names import printable
 from pipeline.pool import run_tasks
 from pipeline.probes import Reader, Reading, own_embedder
 from pipeline.resuming import refuse_another_run
-from pipeline.search import refuse_empty, search_failed, search_reading, threshold_for, thresholds_in_use
 from pipeline.settings import Settings
 from pipeline.sources import clip_content, clips_below, no_clip, placed
 from pipeline.templates import Embedder
@@ -44,6 +44,10 @@ Read = Callable[[str, Alive], tuple[float, Reading]]
 """A clip's path, and what to call while it gets on -> the seconds it took, and what is in it."""
 
 SUMMARY = "summary.json"
+
+LEARNT = 20
+"""Usable tracks of a search from which a camera is learned well, so that the user is told of it."""
+
 FATAL = (CheckpointError, ConfigError, DetectorError, PoseModelError)
 """What would fail every other clip as well: it ends the run."""
 
@@ -51,9 +55,9 @@ FATAL = (CheckpointError, ConfigError, DetectorError, PoseModelError)
 @dataclass(frozen=True)
 class BatchResult:
     """What a run came to. clips: below the folder. done: rows written now. resumed: rows of an earlier run.
-    outdated: rows of an earlier run whose clip or gallery has changed since, and whose clips were done again.
+    outdated: rows of an earlier run whose clip, gallery or camera has changed since, and whose clips were done again.
     already: of those done, enrolled before. links: to clips elsewhere, which are not followed. failures: (clip, why).
-    seconds: of this run."""
+    seconds: of this run. note: one line for the user, where the camera could be learned from what was searched."""
 
     mode: str
     folder: str
@@ -68,6 +72,7 @@ class BatchResult:
     links: int
     failures: tuple[tuple[str, str], ...]
     seconds: float
+    note: str | None = None
     rows: tuple[dict[str, Any], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -126,8 +131,8 @@ def batch(
     every worker for the function that reads a clip there (a module's function; in tests, or for another decoder), as
     `read_clips` is.
 
-    Raises VideoError (no clip there), GalleryError, ConfigError (a rate that no calibration tells), UserError (`out`
-    cannot be written, is in use by another run, or holds a run of another kind).
+    Raises VideoError (no clip there), GalleryError, ConfigError (a rate that no calibration tells), CameraError,
+    UserError (`out` cannot be written, is in use by another run, or holds a run of another kind).
     """
     folder, out, settings = Path(folder), Path(out), settings or Settings()
     if workers is not None and workers < 1:
@@ -136,15 +141,12 @@ def batch(
     clips, links = clips_below(folder, without=[out])
     if not clips:
         raise no_clip(folder, links)
-    if mode == "search":
-        refuse_empty(gallery)
-    else:
+    if mode == "enroll":
         refuse_read_only(gallery)
     embedder = embedder or own_embedder(settings)
-    if mode == "search":
-        threshold_for(settings, thresholds_in_use(gallery, embedder))  # a wrong rate is told before the work
+    identification = Identification.begin(gallery, embedder, settings) if mode == "search" else None
     with Ledger(out) as ledger:
-        run = _Run(folder, out, mode, gallery, settings, embedder, clips, ledger)
+        run = _Run(folder, out, mode, gallery, settings, embedder, identification, clips, ledger)
         refuse_another_run(out / SUMMARY, run.identity())
         outdated = sum(row.get("status") != "failed" for row in ledger.resume(run.keeps))
         paths = {clip.relative_to(folder).as_posix(): clip for clip in clips}
@@ -174,9 +176,25 @@ def batch(
             clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
             already=sum(row["status"] == "already" for row in rows), links=len(links), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
+            note=_camera_could_be_known(folder, identification, ledger.rows.values()),
         )  # fmt: skip
         save_json(out / SUMMARY, {**run.identity(), "finished": True, **result.json()})
         return result
+
+
+def _camera_could_be_known(
+    folder: Path, identification: Identification | None, rows: Iterable[dict[str, Any]]
+) -> str | None:
+    """A line on what a camera could be learned from, after a search without one."""
+    if identification is None or identification.camera is not None:
+        return None
+    usable = sum(track["decision"] != "refused" for row in rows for track in row.get("tracks", ()))
+    if usable < LEARNT:
+        return None
+    return (
+        f"{usable} usable tracks: if one camera filmed them, `reid camera {folder} --out camera.json` learns what it"
+        " makes of everybody, and people are told apart better with `--camera camera.json`"
+    )
 
 
 def read_clips(settings: Settings, embedder: Embedder | None = None) -> Read:
@@ -202,6 +220,8 @@ class _Run:
     gallery: Gallery
     settings: Settings
     embedder: Embedder
+    identification: Identification | None
+    """Of a search."""
     clips: Sequence[Path]
     ledger: Ledger
     contents: dict[Path, str] = field(default_factory=dict)
@@ -230,8 +250,8 @@ class _Run:
 
     def _is_of_gallery(self, row: dict[str, Any]) -> bool:
         """Whether a row is an answer from the gallery as it is now, or its clip was enrolled there."""
-        if self.mode == "search":
-            return bool(row.get("state") == self.gallery.state)
+        if self.identification is not None:
+            return bool(row.get("state") == self.identification.state)
         return bool(self.gallery.holds(row.get("content", ""))) or self._was_let_go(row)
 
     def _was_let_go(self, row: dict[str, Any]) -> bool:
@@ -281,9 +301,9 @@ class _Run:
                     f"{clip} was encoded with other weights than this run's ({self.embedder.name}):"
                     " the file that encoder.weights names must be the same for every worker"
                 )
-        if self.mode == "search":
-            state = self.gallery.state  # before the answer: what changes meanwhile has the clip searched again
-            return {**search_reading(reading, self.gallery, self.embedder, self.settings).json(), "state": state}
+        if self.identification is not None:
+            state = self.identification.state  # before the answer: what changes meanwhile has the clip searched again
+            return {**self.identification.answer(reading).json(), "state": state}
         who = placed(self.folder, clip)
         pictures = self.out / "pictures" / clip.relative_to(self.folder).parent
         return enroll_reading(
@@ -320,9 +340,9 @@ class _Run:
         document: dict[str, Any] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         told = {"clip": name, "content": content, "status": status, "seconds": round(seconds, 3), "error": error}
-        if document is None and self.mode == "search":
-            failed = search_failed(name, self.gallery, self.embedder, self.settings, error)
-            document = {**failed.json(), "state": self.gallery.state}
+        if document is None and self.identification is not None:
+            failed = self.identification.failed(name, error)
+            document = {**failed.json(), "state": self.identification.state}
         document = document or ClipEnrolment(name, error=error).json()
         return {**told, **{key: value for key, value in document.items() if key not in told}}
 

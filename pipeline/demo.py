@@ -13,13 +13,14 @@ from typing import Any
 import yaml
 from rich.table import Table
 
+from pipeline.answers import Match, SearchResult
 from pipeline.documents import save_json
 from pipeline.enroll import enroll
 from pipeline.errors import UserError
 from pipeline.opening import open_gallery
 from pipeline.pose import PoseEstimator
 from pipeline.probes import own_embedder
-from pipeline.search import Match, SearchResult, search_each
+from pipeline.search import search_each
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
 from pipeline.values import Progress, silent

@@ -13,16 +13,17 @@ def exit_code(done: int, failed: int) -> int:
     return 0 if failed == 0 else 1 if done else 2
 
 
-def save_json(path: str | Path, document: Any) -> Path:
-    """Write one document, indented, whole or not at all; returns the path. Raises UserError where it cannot be."""
-    return save_text(path, json.dumps(document, indent=2) + "\n")
+def save_json(path: str | Path, document: Any, mode: int = 0o666) -> Path:
+    """Write one document, indented, whole or not at all; returns the path. mode: as of `whole_file`. Raises UserError
+    where it cannot be written."""
+    return save_text(path, json.dumps(document, indent=2) + "\n", mode)
 
 
-def save_text(path: str | Path, text: str) -> Path:
+def save_text(path: str | Path, text: str, mode: int = 0o666) -> Path:
     """Replace `path` by `text` in one step, so that a reader or a kill never meets half a file."""
     path = Path(path)
     try:
-        with whole_file(path) as file:
+        with whole_file(path, mode) as file:
             file.write(text.encode("utf-8"))
     except OSError as error:
         raise UserError(

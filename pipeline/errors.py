@@ -9,6 +9,7 @@ UserError                 smsge.errors
 |- SkeletonFileError      a skeletons .npz is not one, or is damaged
 |- PoseModelError         the pose model cannot be had or does not match its checksum
 |- DetectorError          the user's person detector cannot be read or run
+|- CameraError            what was learned of a camera cannot be read, or is of another encoder
 |- NoUsableTrackError     nobody in the footage can be used; says why, for the best track
 |- GalleryError           a gallery cannot be opened, read or written
    |- DamagedError        its file cannot be believed; names the command that mends it
@@ -22,6 +23,7 @@ from smsge.errors import CheckpointError, ConfigError, DatasetError, UserError
 
 __all__ = [
     "AlreadyEnrolledError",
+    "CameraError",
     "CheckpointError",
     "ConfigError",
     "DamagedError",
@@ -58,6 +60,10 @@ class PoseModelError(UserError):
 
 class DetectorError(UserError):
     """The user's person detector cannot be read, is no YOLOX model, or cannot be run."""
+
+
+class CameraError(UserError):
+    """What was learned of a camera cannot be read, or is of another encoder."""
 
 
 class NoUsableTrackError(UserError):

@@ -230,14 +230,20 @@ class Gallery:
         return checking.problems(self._database)
 
     def search(
-        self, embeddings: np.ndarray, top: int, rerank: bool = False, progress: Progress = silent
+        self,
+        embeddings: np.ndarray,
+        top: int,
+        rerank: bool = False,
+        progress: Progress = silent,
+        centre: np.ndarray | None = None,
     ) -> list[list[Candidate]]:
         """For each probe of `embeddings` (N, D) the `top` people most like it, best first.
 
         A person's similarity is the greatest cosine, about the gallery's centre (`smsge.centring`), with any of their
         templates or, where the index is in memory, with the mean of them (`smsge.nearness`); fewer than `top` only
         where fewer are enrolled. rerank: order them by k-reciprocal re-ranking (`pipeline.ranking`), their similarities
-        as without.
+        as without. centre: (D,) that is taken off the probes, where it is known what filmed them (`pipeline.cameras`);
+        else the gallery's is.
         Raises WrongEncoderError where another process moved the gallery to another encoder, GalleryError
         where FAISS is missing, ValueError for probes of the wrong shape, not finite or zero, and for top < 1.
         """
@@ -248,7 +254,7 @@ class Gallery:
         if not ((norms > 0) & (norms < np.inf)).all():
             raise ValueError("probes must be finite and not zero")
         self._catch_up(progress)
-        return self._ranking.rank(probes / norms, top, rerank)
+        return self._ranking.rank(probes / norms, top, rerank, centre)
 
     @property
     def alike(self) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.thresholds import FAR, Thresholds
+from pipeline.thresholds import FAR, Common, Thresholds
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness
 
@@ -52,5 +52,5 @@ def _name(vector: Array, gallery: Array, enrolled: NDArray[np.str_], thresholds:
     similarity = nearness(centred(vector[None], centre), centred(gallery, centre)[order], starts)[0]
     best = int(similarity.argmax())
     templates = int((enrolled == names[best]).sum())
-    needed = thresholds.asked(far, len(names), alike_of(gallery, enrolled), templates)
+    needed = thresholds.asked(far, Common(len(names), alike_of(gallery, enrolled)), templates)
     return str(names[best]) if similarity[best] >= needed else None

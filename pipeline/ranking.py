@@ -99,7 +99,9 @@ class Ranking:
         self._builder: Builder | None = None
         self._means: tuple[np.ndarray, np.ndarray] | None = None
 
-    def rank(self, probes: np.ndarray, top: int, rerank: bool = False) -> list[list[Candidate]]:
+    def rank(
+        self, probes: np.ndarray, top: int, rerank: bool = False, centre: np.ndarray | None = None
+    ) -> list[list[Candidate]]:
         """The `top` people nearest to each probe (N, D), unit vectors; fewer where the gallery holds fewer.
 
         Call `update` first where it `is_behind`.
@@ -109,19 +111,22 @@ class Ranking:
         `top - 1` people with the most could fill, and one more: so all are found by an exact index. One that is not may
         miss a person, but whom it finds has all templates looked at.
 
-        Raises ValueError for probes of another shape.
-
         rerank: people come in the order of their least k-reciprocal distance (`smsge.reciprocal`) instead, among all of
-        `probes` and the `POOL` templates nearest to each; who has no template there comes after those who have.
+        `probes` and the `POOL` templates nearest to each; who has no template there comes after those who have. centre:
+        (D,) what is taken off the probes, None for the gallery's.
+
+        Raises ValueError for probes or a centre of another shape.
         """
         if probes.ndim != 2 or probes.shape[1:] != self._centre.shape:
             raise ValueError(f"probes must be (N, {len(self._centre)}), got {probes.shape}")
+        if centre is not None and centre.shape != self._centre.shape:
+            raise ValueError(f"a centre must be ({len(self._centre)},), got {centre.shape}")
         if self._index is None or len(self._index) == 0 or len(probes) == 0:
             return [[] for _ in probes]
         top = min(top, self._owners.persons)
         k = 1 + self._owners.largest(top - 1)
         k = min(len(self._index), max(k, POOL) if rerank else k)
-        probes = centred(probes, self._centre)
+        probes = centred(probes, self._centre if centre is None else centre)
         products, ids = self._index.search(probes, k)
         distances = self._reranked(self._index, probes, ids[:, :POOL]) if rerank else [{} for _ in probes]
         return [

@@ -16,10 +16,10 @@ from pipeline.documents import exit_code, save_json
 from pipeline.enroll import refuse_read_only
 from pipeline.errors import ConfigError, DatasetError, SkeletonFileError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.identify import thresholds_in_use, with_search
 from pipeline.names import printable
 from pipeline.persons import are_one_person
 from pipeline.probes import Reader, Reading
-from pipeline.search import thresholds_in_use, with_search
 from pipeline.settings import Settings
 from pipeline.sources import Clip, expand
 from pipeline.templates import Embedder

@@ -22,7 +22,7 @@ from pipeline.video import is_stream, open_video, shown
 from pipeline.video_writer import VideoWriter
 
 if TYPE_CHECKING:
-    from pipeline.search import SearchResult
+    from pipeline.answers import SearchResult
 
 Labels = Mapping[int, tuple[str, Colour]]
 """What to write beside each track, and in which colour; tracks left out get their number alone."""

@@ -120,12 +120,14 @@ class GallerySettings:
 class SearchSettings:
     """How matches are decided. top: candidates shown; far: share of strangers that may pass, whoever they are taken
     for; threshold: similarity from which a track is a match, None for what the calibration says of `far`; rerank: order
-    the candidates by k-reciprocal re-ranking."""
+    the candidates by k-reciprocal re-ranking; camera: the file of the camera that filmed the clips, as `reid camera`
+    makes it, None where it is not known."""
 
     top: int = 5
     far: float = 0.01
     threshold: float | None = None
     rerank: bool = False
+    camera: str | None = None
 
     def __post_init__(self) -> None:
         _within(self, top=(1, 10000), far=(1e-4, 1), threshold=(-1, 1))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,26 @@ and its searches take it off (`smsge.centring`); two tracks alone do not, nor do
 
 FEW = 100
 """People whose centre leaves as much of that as raises a threshold by half a thousandth; more leave less."""
+
+
+class Common(NamedTuple):
+    """What is known of what people filmed alike have in common: how many show it, and how alike they are
+    (`smsge.centring.alike_of`), None where nobody looked."""
+
+    people: int
+    alike: float | None = None
+
+    def share(self, usual: float) -> float:
+        """Of the squared length of their embeddings, in [0, 1]; `usual` counts as one person's, and is all there is
+        where nobody looked."""
+        known = usual if self.alike is None else (usual + (self.people - 1) * self.alike) / max(self.people, 1)
+        return min(1.0, max(0.0, known))
+
+    @property
+    def left(self) -> float:
+        """What their centre leaves of it, of its length (`smsge.centring.centre_of`)."""
+        return PRIOR / (self.people + PRIOR)
+
 
 _NORMAL = NormalDist()
 
@@ -221,12 +241,14 @@ class Thresholds:
             return max(known, self.at(each, templates))
         return min(1.0, max(known, self.at(self.rates[-1], templates)) + self._rise(each))
 
-    def asked(self, far: float, people: int, alike: float | None, templates: int = 1) -> float:
-        """What a search asks for in a gallery: `among` its people, and more while they are few (`about_centre_of`).
+    def asked(self, far: float, gallery: Common, templates: int = 1, probes: Common | None = None) -> float:
+        """What a search asks for in a gallery: `among` its people, and more while they are few (`about_centres`).
 
-        alike: what those enrolled have in common, None where nobody knows. Raises ConfigError as `at`.
+        probes: what is known of the camera that filmed the probe, if it is; else the gallery has to show that too.
+        Raises ConfigError as `at`.
         """
-        return about_centre_of(people, alike, self.among(far, people, templates), self.alike)
+        needed = self.among(far, gallery.people, templates)
+        return about_centres(needed, gallery, gallery if probes is None else probes, self.alike)
 
     def _rise(self, rate: float) -> float:
         """How far above that of the smallest known rate the threshold of a smaller one lies; 0 where one rate alone is
@@ -250,23 +272,26 @@ class Thresholds:
 def without_centre(threshold: float, usual: float = ALIKE) -> float:
     """What two tracks must come to where no gallery shows what they share, for a threshold of one: the cosine of
     vectors that have `usual` of their squared length in common, and of whose rest the cosine is `threshold`."""
-    return about_centre_of(0, None, threshold, usual)
+    return about_centres(threshold, Common(0), Common(0), usual)
 
 
-def about_centre_of(people: int, alike: float | None, threshold: float, usual: float = ALIKE) -> float:
+def about_centres(threshold: float, gallery: Common, probes: Common, usual: float = ALIKE) -> float:
     r"""What a probe must come to about the centre of so few people, for a threshold of vectors that share nothing.
 
-    What everybody filmed so has in common, a share s of their squared length, is taken off but for p = PRIOR /
-    (people + PRIOR) of its length (`smsge.centring.centre_of`). Where the cosine of the rest is t, that of all is
+    What everybody filmed so has in common, a share s of their squared length, is taken off but for p of its length
+    (`Common.left`), the templates' (g) as far as those enrolled show it, the probe's (c) as far as others whom that
+    camera filmed do, who may be the same. Where the cosine of the rest is t, that of all is
 
-    .. math:: t + \frac{s p^2}{s p^2 + 1 - s} (1 - t)
+    .. math:: \frac{p_g p_c \sqrt{s_g s_c} + t \sqrt{(1 - s_g) (1 - s_c)}}
+                   {\sqrt{(p_g^2 s_g + 1 - s_g) (p_c^2 s_c + 1 - s_c)}}
 
-    s is what these people show, `alike` (`smsge.centring.alike_of`), and `usual`, which counts as one person's and is
-    all there is where nobody knows (None).
+    if both cameras do the same, and less if not; but never is less than t asked for, since they may do nothing at all.
     """
-    share = max(0.0, usual if alike is None else (usual + (people - 1) * alike) / max(people, 1))
-    left = share * (PRIOR / (people + PRIOR)) ** 2
-    return threshold + left / (left + 1 - share) * (1 - threshold)
+    one, other = gallery.share(usual), probes.share(usual)
+    common = gallery.left * probes.left * math.sqrt(one * other)
+    rest = threshold * math.sqrt((1 - one) * (1 - other))
+    lengths = (gallery.left**2 * one + 1 - one) * (probes.left**2 * other + 1 - other)
+    return min(1.0, max(threshold, (common + rest) / math.sqrt(lengths)))
 
 
 def _impostors(

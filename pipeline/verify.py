@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.table import Table
 
+from pipeline.cameras import Camera, load_camera
 from pipeline.documents import save_json
 from pipeline.errors import ConfigError, NoUsableTrackError, UserError
 from pipeline.gallery import Gallery
+from pipeline.identify import threshold_for, thresholds_in_use, with_search
 from pipeline.names import printable
 from pipeline.persons import are_one_person
 from pipeline.probes import Probe, Reader, Reading
-from pipeline.search import threshold_for, thresholds_in_use, with_search
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
-from pipeline.thresholds import without_centre
+from pipeline.thresholds import Common, about_centres
 from pipeline.values import Progress, silent
+from smsge.centring import centred
 
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
@@ -34,8 +36,9 @@ class VerifyResult:
     """What comparing two clips came to.
 
     a, b: the clips. encoder: its name. tracks: whose tracks were compared, of each. quality: of the best of them, in
-    [0, 1]. similarity: the cosine, in [-1, 1], of the two most similar templates, without a gallery's centre.
-    same_from: the similarity from which they are `same`, more than a gallery asks for (`without_centre`).
+    [0, 1]. similarity: the cosine, in [-1, 1], of the two most similar templates, each about the centre of its camera
+    where that is known. same_from: the similarity from which they are `same`, which is more where it is not
+    (`about_centres`).
     different_below: below it they are `different`; None where the calibration cannot tell.
     decision: same, different or cannot say.
     """
@@ -80,6 +83,8 @@ def verify(
     far: float | None = None,
     frr: float = FRR,
     gallery: Gallery | None = None,
+    camera_a: str | Path | None = None,
+    camera_b: str | Path | None = None,
     settings: Settings | None = None,
     progress: Progress = silent,
     pose: "PoseEstimator | None" = None,
@@ -89,10 +94,11 @@ def verify(
 
     track_a, track_b: which person, where several are in view. far: share of pairs of different people that may be
     called `same`; default `settings`. frr: share of pairs of one person that may be called `different`. gallery: only
-    its own thresholds are used, where it was calibrated.
+    its own thresholds are used, where it was calibrated. camera_a, camera_b: the file of the camera that filmed each
+    (`learn_camera`), which may be the same.
 
     Raises NoUsableTrackError (nobody usable, or several people and none chosen), VideoError, SkeletonFileError,
-    ConfigError (a rate that no calibration tells), UserError (a clip against itself).
+    ConfigError (a rate that no calibration tells), CameraError, UserError (a clip against itself).
     """
     if not 0 < frr <= 1:
         raise ConfigError(f"frr must be above 0 and at most 1, not {frr!r}")
@@ -101,6 +107,7 @@ def verify(
         embedder = reader.embedder
         thresholds = embedder.thresholds if gallery is None else thresholds_in_use(gallery, embedder)
         threshold_for(settings, thresholds)  # a wrong rate is told before the work
+        cameras = [None if camera is None else load_camera(camera, embedder) for camera in (camera_a, camera_b)]
         reader.check(str(b))  # told before minutes are spent on the first
         sides = []
         for number, (clip, track, option) in enumerate(((a, track_a, "--track-a"), (b, track_b, "--track-b"))):
@@ -110,10 +117,12 @@ def verify(
         progress("verifying", 2, 2)
     (one, mine), (other, theirs) = sides
     _refuse_itself(one, mine, other, theirs)
-    alike = _embeddings(mine) @ _embeddings(theirs).T
+    one_side, other_side = (_embeddings(*side) for side in zip((mine, theirs), cameras, strict=True))
+    alike = one_side @ other_side.T
     similarity = round(min(1.0, max(-1.0, float(alike.max()))), 4)
     needed = threshold_for(settings, thresholds, templates=alike.size)
-    same_from = round(without_centre(needed, thresholds.alike), 4)
+    here, there = (Common(0) if camera is None else camera.common for camera in cameras)
+    same_from = round(about_centres(needed, here, there, thresholds.alike), 4)
     below = thresholds.below(frr)
     different_below = None if below is None else min(same_from, round(below, 4))
     if similarity >= same_from:
@@ -158,6 +167,7 @@ def _refuse_itself(one: Reading, mine: Sequence[Probe], other: Reading, theirs: 
         raise UserError(f"{one.source} and {other.source} are the same footage of the same person: give two clips")
 
 
-def _embeddings(probes: Sequence[Probe]) -> np.ndarray:
-    """(n, D) of n probes with templates."""
-    return np.stack([probe.template.embedding for probe in probes if probe.template is not None])
+def _embeddings(probes: Sequence[Probe], camera: Camera | None) -> np.ndarray:
+    """(n, D) of n probes with templates, about the centre of their camera."""
+    vectors = np.stack([probe.template.embedding for probe in probes if probe.template is not None])
+    return vectors if camera is None else centred(vectors, camera.centre)

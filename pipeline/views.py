@@ -28,7 +28,7 @@ from pipeline.naming import named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots, walks_of
-from pipeline.thresholds import FAR, Thresholds
+from pipeline.thresholds import FAR, Common, Thresholds
 from smsge.bootstrap import mean_interval
 from smsge.centring import alike_of, as_in_a_gallery, centre_of, centred
 from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of
@@ -153,7 +153,7 @@ def searched(embeddings: Array, people: NDArray[np.str_], shots: NDArray[np.str_
     enrolled = np.unique(people, return_index=True)[1]
     asking = np.flatnonzero(~np.isin(shots, shots[enrolled]))
     shares = named(embeddings[enrolled], people[enrolled], embeddings[asking], people[asking], thresholds)
-    least = thresholds.asked(FAR, len(enrolled), alike_of(embeddings[enrolled], people[enrolled]))
+    least = thresholds.asked(FAR, Common(len(enrolled), alike_of(embeddings[enrolled], people[enrolled])))
     return (
         f"{len(enrolled)} enrolled by one track, match from {least:.3f}: of {len(asking)}"
         f" tracks {100 * shares.right:.1f} % are called by their name and {100 * shares.wrong:.1f} % by another; of"

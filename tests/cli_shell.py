@@ -17,7 +17,7 @@ from smsge.sequence import SkeletonSequence
 TIMES = np.arange(0, 4, 0.04)
 ANNA, BEN, STRANGER = Stick(shoulders=0.46, hips=0.2), Stick(shoulders=0.3, hips=0.32), Stick(shoulders=0.46, hips=0.32)
 
-WITHOUT_GALLERY = ("extract", "train", "evaluate", "synthesize", "demo", "models")
+WITHOUT_GALLERY = ("extract", "camera", "train", "evaluate", "synthesize", "demo", "models")
 
 
 @dataclass(frozen=True)

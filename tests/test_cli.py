@@ -29,7 +29,7 @@ BATCH = import_module("pipeline.batch")  # by this way, since `pipeline.batch` i
 ROOT = Path(__file__).parents[1]
 
 
-OF_FOOTAGE = ("enroll", "search", "verify", "calibrate", "batch", "extract")
+OF_FOOTAGE = ("enroll", "search", "verify", "calibrate", "camera", "batch", "extract")
 
 
 def test_enroll_then_search(enrolled: Shell) -> None:
@@ -136,6 +136,37 @@ def test_calibrating_on_too_few_people(enrolled: Shell) -> None:
     one_line(enrolled("calibrate", "nowhere"), 2, "nowhere")
     for words in ([], ["people", "--reset"]):
         one_line(enrolled("calibrate", *words), 2, "--reset")
+
+
+def test_a_camera_is_learned_and_searches_are_told_of_it(enrolled: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        enrolled.clip(f"hall/{number}", Stick(shoulders=0.3 + 0.02 * number, hips=0.4 - 0.02 * number))
+    probe, file = enrolled.clip("later", ANNA, seconds=3), enrolled.folder / "hall.json"
+    monkeypatch.chdir(enrolled.folder)
+    result = enrolled("camera", "hall", "--out", "hall.json", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["out"], told["tracks"], told["clips"], told["left_out"]) == ("hall.json", 12, 12, [])
+    assert len(json.loads(file.read_text())["mean"]) == Widths.dim
+    one_line(enrolled("camera", "hall", "--out", "hall.json"), 2, "exists already", "--overwrite")
+    (enrolled.folder / "hall" / "torn.npz").write_bytes(b"PK torn")
+    again = enrolled("camera", "hall", "--out", "hall.json", "--overwrite")
+    assert again.exit_code == 1
+    assert "torn.npz is left out" in again.stderr
+    assert "12" in again.stdout
+
+    def similarity(*words: object) -> float:
+        (track,) = json.loads(enrolled("search", probe, "--json", *words).stdout)["tracks"]
+        return float(track["similarity"])
+
+    plain, known = similarity(), similarity("--camera", "hall.json")
+    assert known == similarity("--set", "search.camera=hall.json") != plain
+    for words in (["search", probe], ["batch", "hall", "--out", "out"]):
+        one_line(enrolled(*words, "--camera", "none.json"), 2, "none.json", "reid camera")
+    one_line(enrolled("verify", probe, "hall/1.npz", "--camera-b", probe, gallery=False), 2, "no camera's file")
+    one_line(enrolled("camera", "hall/1.npz", "--out", "one.json"), 2, "1 usable tracks in 1 clip", "8 or more")
+    one_line(enrolled("camera", "hall", "--out", "hall/1.npz"), 2, ".json")
+    assert not (enrolled.folder / "one.json").exists()
 
 
 def test_several_clips_are_json_lines_and_one_failure_is_exit_1(enrolled: Shell) -> None:

@@ -45,6 +45,9 @@ RATE = 50.0
 CAMERAS = 4
 """Of a room."""
 
+CORRIDORS = 20.0, 70.0, -50.0
+"""Degrees from which the camera of each corridor sees the bodies of those who pass."""
+
 
 @dataclass(frozen=True)
 class Spoil:
@@ -161,6 +164,32 @@ class Room:
         scene = film((walker,), corner, seconds=12.0, fps=15.0, width=640, height=480, tall=210.0,
                      azimuth=azimuth, above=above, place="room")  # fmt: skip
         return replace(scene, grain=1.5), Spoil(grey=False, blur=0.3, quality=80, contrast=1.0, shift=0.0)
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """The people of `Drawn`, each passing once a day, for two seconds, through each of three corridors, always the same
+    way: a camera sees one side of everybody.
+
+    Shots 1 to 3 are of the corridors of `CORRIDORS` on the first day, shots 4 to 6 on the second; days and clothes of
+    a person are the same in all three.
+    """
+
+    seed: int
+
+    def __call__(self, person: int, shot: int) -> tuple[Scene, Spoil]:
+        number, camera = divmod(shot - 1, len(CORRIDORS))
+        day = np.random.default_rng([self.seed, person, 400 + number])
+        walker = _on_that_day(self.seed, person, day)
+        passing = np.random.default_rng([self.seed, person, 500 + shot])
+        wall = np.random.default_rng([self.seed, 0, 10 + camera])
+        azimuth, above, grain = (float(wall.uniform(*bounds)) for bounds in ((-np.pi, np.pi), (1.8, 3.0), (1.0, 3.0)))
+        heading = azimuth - np.radians(CORRIDORS[camera]) + float(passing.normal(0.0, 0.08))
+        walker = replace(along_line(walker, heading, 2.0), phase=float(passing.random()))
+        scene = film((walker,), wall, seconds=2.0, fps=15.0, width=400, height=260, tall=150.0, azimuth=azimuth,
+                     above=above, place="room")  # fmt: skip
+        spoil = Spoil(grey=camera == 2, blur=0.5, quality=70, contrast=1.0, shift=0.0)
+        return replace(scene, grain=grain), spoil
 
 
 @dataclass(frozen=True)
@@ -287,8 +316,8 @@ def _make(cast: Cast, pose: PoseEstimator, job: _Job) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
-    casts: dict[str, type[Drawn | Rounds | Passes | Room]] = {
-        "drawn": Drawn, "rounds": Rounds, "passes": Passes, "room": Room,
+    casts: dict[str, type[Drawn | Rounds | Passes | Room | Corridor]] = {
+        "drawn": Drawn, "rounds": Rounds, "passes": Passes, "room": Room, "corridor": Corridor,
     }  # fmt: skip
     parser = argparse.ArgumentParser(prog="python -m pipeline.synthetic.shots", description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
@@ -296,7 +325,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--cast",
         choices=casts,
         default="drawn",
-        help="any walk and camera, a loop before a good one, a pass before a poor one, or loops in a room with four",
+        help="any walk and camera, a loop before a good one, a pass before a poor one, loops in a room with four, or"
+        " passes through three corridors",
     )
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--shots", type=int, default=4, help="of each person")

@@ -16,7 +16,7 @@ from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.templates import Embedder, encoder_id
-from pipeline.thresholds import Thresholds, about_centre_of
+from pipeline.thresholds import Common, Thresholds, about_centres
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
 
@@ -35,12 +35,17 @@ class ShoulderEncoder:
     thresholds = Thresholds.single(threshold)
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
-        left, right = (sequences[0].layout.index[f"{side} shoulder"] for side in ("left", "right"))
         out = np.zeros((len(sequences), self.dim), np.float32)
-        for row, sequence in zip(out, sequences, strict=True):
-            width = np.linalg.norm(sequence.joints[:, left] - sequence.joints[:, right], axis=1).mean()
-            row[:2] = np.cos(15 * width), np.sin(15 * width)
+        widths = shoulder_widths(sequences)
+        out[:, 0], out[:, 1] = np.cos(15 * widths), np.sin(15 * widths)
         return out
+
+
+def shoulder_widths(sequences: list[SkeletonSequence]) -> np.ndarray:
+    """(N,) in statures."""
+    left, right = (sequences[0].layout.index[f"{side} shoulder"] for side in ("left", "right"))
+    across = [sequence.joints[:, left] - sequence.joints[:, right] for sequence in sequences]
+    return np.array([np.linalg.norm(one, axis=1).mean() for one in across])
 
 
 def passes(*who: tuple[Stick, float, float], scale: float = 100.0) -> tuple[PoseTrack, ...]:
@@ -105,4 +110,5 @@ def unable(settings: Settings) -> ScriptedRead:
 def asked(gallery: Gallery, threshold: float) -> float:
     """What a search asks for in a gallery of few people whose thresholds say so."""
     usual = ShoulderEncoder.thresholds.alike if gallery.thresholds is None else gallery.thresholds.alike
-    return round(about_centre_of(gallery.count, gallery.alike, threshold, usual), 4)
+    known = Common(gallery.count, gallery.alike)
+    return round(about_centres(threshold, known, known, usual), 4)

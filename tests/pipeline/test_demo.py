@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.answers import Match, Ranked, SearchResult
 from pipeline.demo import judge, read_answers
 from pipeline.errors import UserError
-from pipeline.search import Match, Ranked, SearchResult
 
 ENROLLED = ("Anna", "Ben", "Cleo")
 ANSWERS = {
