@@ -5,8 +5,9 @@ the rate of strangers that may pass, for how many people are enrolled, and for h
 make of everybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -102,26 +103,28 @@ class Identification:
                     Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)
                     for rank, candidate in enumerate(found, 1)
                 )
-        tracks = tuple(self._match(probe, ranked.get(probe.track.id, ())) for probe in reading.probes)
+        thresholds = thresholds_in_use(self.gallery, self.embedder)
+        needed = partial(self._threshold, thresholds)
+        tracks = tuple(_match(probe, ranked.get(probe.track.id, ()), needed) for probe in reading.probes)
         self.gallery.record("searched", {match.name for match in tracks if match.name is not None}, reading.source)
         return SearchResult(
             reading.source,
             self.embedder.name,
-            self._threshold(),
+            needed(1),
             tracks=tracks,
-            note=self._too_few(tracks) if usable else f"no usable track: {reading.nobody()}",
+            note=self._too_few(tracks, thresholds) if usable else f"no usable track: {reading.nobody()}",
             warnings=reading.extraction.warnings,
             extraction=reading.extraction,
         )
 
     def failed(self, clip: str, error: str | None) -> SearchResult:
         """The result of a clip that could not be read."""
-        return SearchResult(clip, self.embedder.name, self._threshold(), error=error)
+        threshold = self._threshold(thresholds_in_use(self.gallery, self.embedder), 1)
+        return SearchResult(clip, self.embedder.name, threshold, error=error)
 
-    def _threshold(self, templates: int = 1) -> float:
+    def _threshold(self, thresholds: Thresholds, templates: int) -> float:
         """The similarity from which somebody with so many templates is a match: `threshold_for`, and more while few
         people say what the cameras make of everybody."""
-        thresholds = thresholds_in_use(self.gallery, self.embedder)
         if self.settings.search.threshold is not None:
             return threshold_for(self.settings, thresholds)
         people = self.gallery.count
@@ -129,9 +132,9 @@ class Identification:
         filmed = None if self.camera is None else self.camera.common
         return round(thresholds.asked(self.settings.search.far, known, templates, filmed), 4)
 
-    def _too_few(self, tracks: Sequence[Match]) -> str | None:
+    def _too_few(self, tracks: Sequence[Match], thresholds: Thresholds) -> str | None:
         """A line on who is unknown only because few people are enrolled."""
-        thresholds, people = thresholds_in_use(self.gallery, self.embedder), self.gallery.count
+        people = self.gallery.count
         for match in tracks:
             best = match.candidates[0] if match.decision == "unknown" and match.candidates else None
             if best is None or best.similarity < threshold_for(self.settings, thresholds, people, best.templates):
@@ -145,23 +148,25 @@ class Identification:
             )
         return None
 
-    def _match(self, probe: Probe, candidates: tuple[Ranked, ...]) -> Match:
-        track = probe.track
-        x0, y0, x1, y1 = (round(float(side), 1) for side in track.boxes[len(track) // 2])
-        best = candidates[0] if candidates else None
-        threshold = None if best is None else self._threshold(best.templates)
-        is_match = best is not None and threshold is not None and best.similarity >= threshold
-        return Match(
-            track=track.id,
-            start=round(track.start, 3),
-            end=round(track.end, 3),
-            frames=len(track),
-            quality=round(float(probe.quality), 4),
-            decision="refused" if probe.template is None else "match" if is_match else "unknown",
-            reason=probe.reason,
-            name=best.name if best is not None and is_match else None,
-            similarity=None if best is None else best.similarity,
-            candidates=candidates,
-            box=(x0, y0, x1, y1),
-            threshold=threshold,
-        )
+
+def _match(probe: Probe, candidates: tuple[Ranked, ...], needed: Callable[[int], float]) -> Match:
+    """needed: the threshold of somebody with so many templates."""
+    track = probe.track
+    x0, y0, x1, y1 = (round(float(side), 1) for side in track.boxes[len(track) // 2])
+    best = candidates[0] if candidates else None
+    threshold = None if best is None else needed(best.templates)
+    is_match = best is not None and threshold is not None and best.similarity >= threshold
+    return Match(
+        track=track.id,
+        start=round(track.start, 3),
+        end=round(track.end, 3),
+        frames=len(track),
+        quality=round(float(probe.quality), 4),
+        decision="refused" if probe.template is None else "match" if is_match else "unknown",
+        reason=probe.reason,
+        name=best.name if best is not None and is_match else None,
+        similarity=None if best is None else best.similarity,
+        candidates=candidates,
+        box=(x0, y0, x1, y1),
+        threshold=threshold,
+    )

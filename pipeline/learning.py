@@ -105,7 +105,8 @@ def learn_camera(
         progress("learning", len(clips), len(clips))
         if len(vectors) < FEWEST:
             raise DatasetError(
-                f"{len(vectors)} usable tracks in {len(clips)} clip{'s' if len(clips) > 1 else ''}: a camera is learned"
+                f"{len(vectors)} usable track{'' if len(vectors) == 1 else 's'} in {len(clips)}"
+                f" clip{'' if len(clips) == 1 else 's'}: a camera is learned"
                 f" from {FEWEST} or more, better fifty, of different people{_first(left_out)}"
             )
         camera = Camera.of(np.stack(vectors), len(known), reader.embedder)

@@ -164,7 +164,7 @@ def test_a_camera_is_learned_and_searches_are_told_of_it(enrolled: Shell, monkey
     for words in (["search", probe], ["batch", "hall", "--out", "out"]):
         one_line(enrolled(*words, "--camera", "none.json"), 2, "none.json", "reid camera")
     one_line(enrolled("verify", probe, "hall/1.npz", "--camera-b", probe, gallery=False), 2, "no camera's file")
-    one_line(enrolled("camera", "hall/1.npz", "--out", "one.json"), 2, "1 usable tracks in 1 clip", "8 or more")
+    one_line(enrolled("camera", "hall/1.npz", "--out", "one.json"), 2, "1 usable track in 1 clip", "8 or more")
     one_line(enrolled("camera", "hall", "--out", "hall/1.npz"), 2, ".json")
     assert not (enrolled.folder / "one.json").exists()
 
