@@ -7,8 +7,8 @@ Everybody passes the cameras of three corridors, always the same way, once on ea
 each camera and each day in turn, and asked for by what every camera saw on the other day. Each question is asked twice:
 as if nothing were known of the camera, and with what the other people whom it filmed that day say of it, those enrolled
 among them but not the probe's own person (`pipeline.cameras`); statistics are then standardised by their mean instead
-of the gallery's. Next, what searches call these people, and strangers, where one, three or nine are enrolled; and pairs
-of tracks as `reid verify` compares them.
+of the gallery's. The last rows are of a camera that one person passes more often than others. Next, what searches call
+these people, and strangers, where one, three or nine are enrolled; and pairs of tracks as `reid verify` compares them.
 """
 
 import argparse
@@ -34,6 +34,9 @@ from smsge.descriptors import over_windows, posture_statistics_of
 from smsge.matching import cosine, standardise, statistics
 
 SEVEN, ENROLLED, LEARNED, DRAWS = 7, (1, 3, 9), (8, 20), 40
+
+OFTEN = (3, 10)
+"""Times that somebody passes among 20 others, once each: their own pass of another day, counted so often."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,13 @@ def ranked(passed: Passed) -> str:
             for count in LEARNED:
                 few = passed.vectors[generator.choice(others, count, replace=False)]
                 similarity[f"reid, camera known from {count}"] = centred(vector, camera_of(few)[0]) @ templates.T
+            again = np.flatnonzero((passed.camera == passed.camera[probe]) & (passed.day != passed.day[probe])
+                                   & (passed.people == passed.people[probe]))  # fmt: skip
+            for times in OFTEN if len(again) and not same else ():
+                often = np.concatenate([few, np.repeat(passed.vectors[again[:1]], times, axis=0)])
+                similarity[f"reid, camera known from 20 and {times} times themselves"] = (
+                    centred(vector, camera_of(often)[0]) @ templates.T
+                )
             for name, (cosines,) in similarity.items():
                 best, rivals = cosines[own].max(), cosines[~own]
                 of_seven = np.prod([1 - (rivals >= best).sum() / (len(rivals) - taken) for taken in range(SEVEN - 1)])
@@ -110,6 +120,9 @@ def ranked(passed: Passed) -> str:
     for name, both in right.items():
         cells = []
         for same in (False, True):
+            if not both[same]:
+                cells.append(" | | ")
+                continue
             people, hit, of_seven = map(np.array, zip(*both[same], strict=True))
             low, high = mean_interval(hit.astype(float), people)
             cells.append(f"{100 * hit.mean():.1f} | {100 * low:.1f} to {100 * high:.1f} | {100 * of_seven.mean():.1f}")
