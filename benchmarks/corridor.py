@@ -7,8 +7,9 @@ Everybody passes the cameras of three corridors, always the same way, once on ea
 each camera and each day in turn, and asked for by what every camera saw on the other day. Each question is asked twice:
 as if nothing were known of the camera, and with what the other people whom it filmed that day say of it, those enrolled
 among them but not the probe's own person (`pipeline.cameras`); statistics are then standardised by their mean instead
-of the gallery's. The last rows are of a camera that one person passes more often than others. Next, what searches call
-these people, and strangers, where one, three or nine are enrolled; and pairs of tracks as `reid verify` compares them.
+of the gallery's. Next, what comes of it where somebody passes more often than others, if the first people were filmed
+on more than two days (`--people 14 --shots 24` into the same folder); what searches call people, and strangers, where
+one, three or nine are enrolled; and pairs of tracks as `reid verify` compares them.
 """
 
 import argparse
@@ -20,23 +21,24 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.cameras import Camera
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
 from pipeline.evaluate import read_walks
 from pipeline.population import Take
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.shots import CORRIDORS
-from pipeline.thresholds import FAR, Common, about_centres
+from pipeline.thresholds import FAR, Common, about_centres, without_centre
 from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
-from smsge.centring import PRIOR, alike_of, centre_of, centred
+from smsge.centring import alike_of, centre_of, centred
 from smsge.descriptors import over_windows, posture_statistics_of
 from smsge.matching import cosine, standardise, statistics
 
 SEVEN, ENROLLED, LEARNED, DRAWS = 7, (1, 3, 9), (8, 20), 40
 
-OFTEN = (3, 10)
-"""Times that somebody passes among 20 others, once each: their own pass of another day, counted so often."""
+OTHERS, OFTEN, STAFF = 20, (0, 3, 6), 7
+"""People who pass once, how often somebody passes besides, and how many people are all who pass."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +72,14 @@ class Passed:
                     yield here == there, self.filmed(day, here), self.filmed(1 - day, there)
 
 
-def camera_of(vectors: np.ndarray) -> tuple[np.ndarray, Common]:
-    """What is taken off, and how well it is known, as `pipeline.cameras.Camera` has it."""
-    alike = alike_of(vectors, np.arange(len(vectors)))
-    return vectors.sum(axis=0) / (len(vectors) + PRIOR), Common(len(vectors), alike)
-
-
-def ranked(passed: Passed) -> str:
+def ranked(passed: Passed, embedder: TrackEmbedder) -> str:
     """Rank-1, as a Markdown table."""
     right: dict[str, dict[bool, list[tuple[str, bool, float]]]] = defaultdict(lambda: defaultdict(list))
     generator = np.random.default_rng(0)
+
+    def off(rows: np.ndarray) -> np.ndarray:
+        return Camera.of(passed.vectors[rows], 1, embedder).centre
+
     for same, gallery, probes in passed.questions():
         enrolled = passed.people[gallery]
         centre = centre_of(passed.vectors[gallery], enrolled)
@@ -97,18 +97,11 @@ def ranked(passed: Passed) -> str:
                 "posture statistics": cosine(standardise(posture, mean, deviation), postures),
                 "posture statistics, camera known": cosine(standardise(posture, usual, deviation), postures),
                 "reid": centred(vector, centre) @ templates.T,
-                "reid, camera known": centred(vector, camera_of(passed.vectors[others])[0]) @ templates.T,
+                "reid, camera known": centred(vector, off(others)) @ templates.T,
             }
             for count in LEARNED:
-                few = passed.vectors[generator.choice(others, count, replace=False)]
-                similarity[f"reid, camera known from {count}"] = centred(vector, camera_of(few)[0]) @ templates.T
-            again = np.flatnonzero((passed.camera == passed.camera[probe]) & (passed.day != passed.day[probe])
-                                   & (passed.people == passed.people[probe]))  # fmt: skip
-            for times in OFTEN if len(again) and not same else ():
-                often = np.concatenate([few, np.repeat(passed.vectors[again[:1]], times, axis=0)])
-                similarity[f"reid, camera known from 20 and {times} times themselves"] = (
-                    centred(vector, camera_of(often)[0]) @ templates.T
-                )
+                few = generator.choice(others, count, replace=False)
+                similarity[f"reid, camera known from {count}"] = centred(vector, off(few)) @ templates.T
             for name, (cosines,) in similarity.items():
                 best, rivals = cosines[own].max(), cosines[~own]
                 of_seven = np.prod([1 - (rivals >= best).sum() / (len(rivals) - taken) for taken in range(SEVEN - 1)])
@@ -120,9 +113,6 @@ def ranked(passed: Passed) -> str:
     for name, both in right.items():
         cells = []
         for same in (False, True):
-            if not both[same]:
-                cells.append(" | | ")
-                continue
             people, hit, of_seven = map(np.array, zip(*both[same], strict=True))
             low, high = mean_interval(hit.astype(float), people)
             cells.append(f"{100 * hit.mean():.1f} | {100 * low:.1f} to {100 * high:.1f} | {100 * of_seven.mean():.1f}")
@@ -130,9 +120,49 @@ def ranked(passed: Passed) -> str:
     return "\n".join(lines)
 
 
+def often(passed: Passed, embedder: TrackEmbedder) -> str | None:
+    """Rank-1 before another camera of those who pass on other days too, as a Markdown table: with a camera learned from
+    others, who pass once, and from their own passes; and from the passes of a few people alone. None without them."""
+    regulars = np.unique(passed.people[passed.day > 1])
+    if len(regulars) < STAFF:
+        return None
+    right: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    generator = np.random.default_rng(0)
+    for same, gallery, probes in passed.questions():
+        enrolled = passed.people[gallery]
+        centre = centre_of(passed.vectors[gallery], enrolled)
+        templates = centred(passed.vectors[gallery], centre)
+        there = np.unique(passed.camera[probes])
+        besides = np.flatnonzero((passed.day > 1) & (passed.camera == there))
+        staff = besides[np.isin(passed.people[besides], generator.choice(regulars, STAFF, replace=False))]
+        for probe in probes:
+            person = passed.people[probe]
+            if same or person not in enrolled or person not in regulars:
+                continue
+            others = generator.choice(probes[passed.people[probes] != person], OTHERS, replace=False)
+            own = generator.permutation(besides[passed.people[besides] == person])
+            learned = {
+                f"{OTHERS} others and {times} times themselves": np.append(others, own[:times]) for times in OFTEN
+            }
+            if person in passed.people[staff]:
+                learned[f"{STAFF} people alone, often"] = staff
+            for name, rows in learned.items():
+                plain = centre_of(passed.vectors[rows], rows)
+                grouped = Camera.of(passed.vectors[rows], 1, embedder).centre
+                ways = {"not known": centre, "every track once": plain, "everybody once": grouped}
+                for way, off in ways.items():
+                    (cosines,) = centred(passed.vectors[[probe]], off) @ templates.T
+                    right[name][way].append(bool(enrolled[cosines.argmax()] == person))
+    lines = ["| camera learned from | not known | every track once | everybody once |", "|---" * 4 + "|"]
+    for name, told in right.items():
+        count = len(told["not known"])
+        lines.append(f"| {name} ({count}) | " + " | ".join(f"{100 * np.mean(hit):.1f}" for hit in told.values()) + " |")
+    return "\n".join(lines)
+
+
 def called(passed: Passed, embedder: TrackEmbedder) -> str:
     """What searches call probes where few are enrolled, as a Markdown table."""
-    thresholds, generator = embedder.thresholds, np.random.default_rng(0)
+    thresholds, generator, cameras = embedder.thresholds, np.random.default_rng(0), cameras_of(passed, embedder)
     told: dict[tuple[int, bool, str], tuple[list[bool], list[bool]]] = defaultdict(lambda: ([], []))
     for count in ENROLLED:
         for _ in range(DRAWS):
@@ -142,11 +172,11 @@ def called(passed: Passed, embedder: TrackEmbedder) -> str:
                 centre, known = centre_of(vectors, enrolled), Common(count, alike_of(vectors, enrolled))
                 templates = centred(vectors, centre)
                 for probe in probes:
-                    others = probes[passed.people[probes] != passed.people[probe]]
-                    learned = camera_of(passed.vectors[others])
-                    for name, (off, probes_known) in {"not known": (centre, known), "known": learned}.items():
+                    camera = cameras[probe]
+                    ways = {"not known": (centre, known), "known": (camera.centre, camera.common)}
+                    for name, (off, filmed) in ways.items():
                         (cosines,) = centred(passed.vectors[[probe]], off) @ templates.T
-                        needed = about_centres(thresholds.among(FAR, count), known, probes_known, thresholds.alike)
+                        needed = about_centres(thresholds.among(FAR, count), known, filmed, thresholds.alike)
                         named = cosines.max() >= needed
                         right, stranger = told[count, same, name]
                         if passed.people[probe] in enrolled:
@@ -162,28 +192,37 @@ def called(passed: Passed, embedder: TrackEmbedder) -> str:
     return "\n".join(lines)
 
 
+def cameras_of(passed: Passed, embedder: TrackEmbedder) -> dict[int, Camera]:
+    """Of each track of the two days, its camera, learned from the other people whom it filmed that day."""
+    found = {}
+    for row in np.flatnonzero(passed.day < 2):
+        filmed = passed.filmed(passed.day[row], passed.camera[row])
+        others = filmed[passed.people[filmed] != passed.people[row]]
+        found[int(row)] = Camera.of(passed.vectors[others], 1, embedder)
+    return found
+
+
 def verified(passed: Passed, embedder: TrackEmbedder) -> str:
     """Shares of pairs of tracks of two days that are called the same person, as a Markdown table."""
-    thresholds, nobody = embedder.thresholds, Common(0)
+    thresholds, cameras = embedder.thresholds, cameras_of(passed, embedder)
+    about = np.zeros_like(passed.vectors)
+    for row, camera in cameras.items():
+        about[row] = centred(passed.vectors[[row]], camera.centre)[0]
     told: dict[tuple[bool, bool, str], list[bool]] = defaultdict(list)
     for same, one, other in passed.questions():
         for a in one:
             for b in other:
-                mine = passed.people[a] == passed.people[b]
-                pair = [passed.people[a], passed.people[b]]
-                rest = [camera_of(passed.vectors[rows[~np.isin(passed.people[rows], pair)]]) for rows in (one, other)]
-                nothing = np.zeros(passed.vectors.shape[1])
-                for name, sides in {"not known": [(nothing, nobody)] * 2, "known": rest}.items():
-                    left, right = (centred(passed.vectors[[row]], off)[0] for row, (off, _) in zip((a, b), sides,
-                                   strict=True))  # fmt: skip
-                    needed = about_centres(thresholds.at(FAR), sides[0][1], sides[1][1], thresholds.alike)
-                    told[same, bool(mine), name].append(bool(left @ right >= needed))
+                mine = bool(passed.people[a] == passed.people[b])
+                alone, least = passed.vectors[a] @ passed.vectors[b], thresholds.at(FAR)
+                told[same, mine, "not known"].append(bool(alone >= without_centre(least, thresholds.alike)))
+                needed = about_centres(least, cameras[a].common, cameras[b].common, thresholds.alike)
+                told[same, mine, "known"].append(bool(about[a] @ about[b] >= needed))
     lines = ["| cameras | pairs of | cameras not known | known |", "|---" * 4 + "|"]
     for same, where in ((False, "two"), (True, "one")):
         for mine, whom in ((True, "one person"), (False, "strangers")):
             both = [told[same, mine, name] for name in ("not known", "known")]
-            lines.append(f"| {where} | {whom} ({len(both[0])}) | " + " | ".join(f"{100 * np.mean(x):.2f}" for x in both)
-                         + " |")  # fmt: skip
+            shares = " | ".join(f"{100 * np.mean(passing):.2f}" for passing in both)
+            lines.append(f"| {where} | {whom} ({len(both[0])}) | {shares} |")
     return "\n".join(lines)
 
 
@@ -199,7 +238,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         passed = Passed.of(read_walks(takes, embedder, Settings(), None), embedder)
         if len(np.unique(passed.people)) <= max(*ENROLLED, *LEARNED):
             raise DatasetError(f"{options.shots}: too few people can be used; film more of them")
-        text = "\n\n".join((ranked(passed), called(passed, embedder), verified(passed, embedder)))
+        tables = (part(passed, embedder) for part in (ranked, often, called, verified))
+        text = "\n\n".join(table for table in tables if table is not None)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -20,7 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.cameras import FEWEST
+from pipeline.cameras import FEWEST, Camera
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluate import load_protocol, read_walks
@@ -73,7 +73,7 @@ def drawn(tracks: Tracks, count: int, draws: int, seed: int) -> Iterator[tuple[n
             yield enrolled, ~np.isin(tracks.taken, held)
 
 
-def cameras(tracks: Tracks) -> tuple[np.ndarray, list[Common]] | None:
+def cameras(tracks: Tracks, embedder: TrackEmbedder) -> tuple[np.ndarray, list[Common]] | None:
     """What each track's camera makes of everybody, by the other people whom it filmed: what is taken off (N, D), and
     how well that is known of each; None where it filmed too few."""
     centres, known = np.zeros_like(tracks.vectors), []
@@ -81,8 +81,9 @@ def cameras(tracks: Tracks) -> tuple[np.ndarray, list[Common]] | None:
         others = tracks.vectors[(tracks.taken == taken) & (tracks.people != person)]
         if len(others) < FEWEST:
             return None
-        centres[row] = centre_of(others, np.arange(len(others)))
-        known.append(Common(len(others), alike_of(others, np.arange(len(others)))))
+        camera = Camera.of(others, 1, embedder)
+        centres[row] = camera.centre
+        known.append(camera.common)
     return centres, known
 
 
@@ -90,7 +91,7 @@ def measure(tracks: Tracks, count: int, draws: int, seed: int, embedder: TrackEm
     """Per cent of strangers called by a name, and of the others by their own: as a search asks; as it does where the
     camera is known, if it can be here; and as it would if people had nothing in common."""
     told: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {way: ([], []) for way in ("asked", "camera", "bare")}
-    filmed, thresholds = cameras(tracks), embedder.thresholds
+    filmed, thresholds = cameras(tracks, embedder), embedder.thresholds
     for enrolled, asks in drawn(tracks, count, draws, seed):
         vectors, people, wanted = tracks.vectors[enrolled], tracks.people[enrolled], tracks.people[asks]
         centre, gallery = centre_of(vectors, people), Common(count, alike_of(vectors, people))

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.cameras import Camera
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluate import Protocol, descriptors, load_protocol, read_walks
@@ -51,7 +52,7 @@ def with_cameras(gallery: Walks, probes: Walks, others: Walks, embedder: TrackEm
     usual = np.array([np.flatnonzero(others.people != person) for person in probes.people], object)
     enrolled, asking, filmed = (embedder.join(embedder.describe(walks)) for walks in (gallery, probes, others))
     names, order, starts = by_person(gallery.people)
-    centres = np.stack([centre_of(filmed[rows], rows) for rows in usual])
+    centres = np.stack([Camera.of(filmed[rows], 1, embedder).centre for rows in usual])
     templates = centred(enrolled, centre_of(enrolled, gallery.people))[order]
     near = nearness(centred(asking, centres), templates, starts)[:, np.searchsorted(names, gallery.people)]
     enrolled, asking, filmed = (np.stack([over_windows(posture_statistics_of, one) for one in walks.given])

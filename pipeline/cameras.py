@@ -1,7 +1,7 @@
 """What a camera makes of everybody whom it films, kept in a file: searches told of it take it off the people they ask
 for, as a gallery's centre takes off what those enrolled have in common.
 
-The file is JSON: by which encoder, from how many clips and tracks, how alike these are, and the mean of their
+The file is JSON: by which encoder, from how many clips, tracks and people, how alike these are, and the mean of their
 embeddings. None of them can be had back from a mean of many.
 """
 
@@ -19,51 +19,52 @@ from rich.table import Table
 from pipeline.documents import save_json
 from pipeline.errors import CameraError
 from pipeline.templates import Embedder
-from pipeline.thresholds import Common
-from smsge.centring import PRIOR, alike_of
+from pipeline.thresholds import Common, without_centre
+from smsge.centring import PRIOR, alike_of, centre_of
 
 FEWEST = 8
 """Tracks that a camera is learned from at the least: the mean of fewer is too much of each of them."""
 
 MAX_BYTES = 1 << 18
 
-_Count = Annotated[int, Field(ge=FEWEST, le=10**9)]
 _Share = Annotated[float, Field(ge=-1, le=1)]
 
 
 @dataclass(frozen=True)
 class Camera:
-    """encoder, fingerprint: whose embeddings. clips, tracks: how many it was learned from. alike: the cosine of two
-    tracks, on average (`smsge.centring.alike_of`). mean: of the embeddings (D,), which are of unit length."""
+    """encoder, fingerprint: whose embeddings. clips, tracks: how many it was learned from; people: of how many these
+    are, as far as can be told (`people_among`). alike: the cosine of two people's tracks, on average
+    (`smsge.centring.alike_of`). mean: of the people's mean embeddings (D,), embeddings being of unit length."""
 
     encoder: Annotated[str, Field(max_length=200)]
     fingerprint: Annotated[str, Field(max_length=200)]
     clips: Annotated[int, Field(ge=1, le=10**9)]
-    tracks: _Count
+    tracks: Annotated[int, Field(ge=FEWEST, le=10**9)]
+    people: Annotated[int, Field(ge=1, le=10**9)]
     alike: _Share
     mean: Annotated[tuple[_Share, ...], Field(min_length=1, max_length=4096)]
 
     @classmethod
     def of(cls, vectors: NDArray[np.floating], clips: int, embedder: Embedder) -> "Camera":
-        """From the embeddings (N, D) of N >= 2 tracks, taken for as many people."""
-        alike = alike_of(vectors, np.arange(len(vectors)))
-        if alike is None:
-            raise ValueError("one track alone tells nothing of a camera")
-        mean = np.asarray(vectors, np.float64).mean(axis=0)
+        """From the embeddings (N, D) of N >= 2 tracks."""
+        whose = people_among(vectors, embedder.threshold)
+        people = int(whose.max()) + 1
+        mean = centre_of(vectors, whose).astype(np.float64) * (people + PRIOR) / people
+        alike = alike_of(vectors, whose)
         return cls(
-            embedder.name, embedder.fingerprint, clips, len(vectors),
-            round(alike, 4), tuple(float(value) for value in mean.round(6)),
+            embedder.name, embedder.fingerprint, clips, len(vectors), people,
+            1.0 if alike is None else round(alike, 4), tuple(float(value) for value in mean.round(6)),
         )  # fmt: skip
 
     @property
     def centre(self) -> NDArray[np.float32]:
         """(D,) what is taken off embeddings, as `smsge.centring.centre_of` has it of so many people."""
-        return np.asarray(self.mean, np.float32) * np.float32(self.tracks / (self.tracks + PRIOR))
+        return np.asarray(self.mean, np.float32) * np.float32(self.people / (self.people + PRIOR))
 
     @property
     def common(self) -> Common:
         """How well it is known."""
-        return Common(self.tracks, self.alike)
+        return Common(self.people, self.alike)
 
     @property
     def digest(self) -> str:
@@ -72,8 +73,8 @@ class Camera:
 
     def table(self) -> Table:
         """What it rests on, for a terminal."""
-        table = Table("tracks", "clips", "alike", "encoder")
-        table.add_row(str(self.tracks), str(self.clips), f"{self.alike:+.3f}", self.encoder)
+        table = Table("people, about", "tracks", "clips", "alike", "encoder")
+        table.add_row(str(self.people), str(self.tracks), str(self.clips), f"{self.alike:+.3f}", self.encoder)
         return table
 
     def json(self) -> dict[str, Any]:
@@ -83,6 +84,24 @@ class Camera:
     def save(self, path: str | Path) -> Path:
         """Write it to `path`, readable by its owner alone. Raises UserError where it cannot be written."""
         return save_json(path, self.json(), mode=0o600)
+
+
+def people_among(vectors: NDArray[np.floating], threshold: float) -> NDArray[np.intp]:
+    """(N, D) embeddings of unit length of N >= 2 tracks -> (N,) a number for whom each may be of.
+
+    Whoever passes a camera often would else be most of its mean, and taken off as if the camera did it. Tracks go to
+    one person (average linkage) as far as `reid verify` would say so of two that have in common what the median pair
+    here has: a cosine of `threshold` besides.
+    """
+    from sklearn.cluster import AgglomerativeClustering  # here, because it takes a while and searches do not need it
+
+    cosines = np.clip(vectors @ vectors.T, -1.0, 1.0)
+    usual = max(0.0, float(np.median(cosines[np.triu_indices(len(vectors), 1)])))
+    apart = max(1e-6, 1 - without_centre(threshold, usual))  # tracks that are all the same are one person's
+    grouping = AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=apart
+    )
+    return np.asarray(grouping.fit_predict(1 - cosines), dtype=np.intp)
 
 
 def check_out(path: str | Path, overwrite: bool = False) -> Path:

@@ -20,6 +20,9 @@ from pipeline.values import Progress, silent
 if TYPE_CHECKING:
     from pipeline.pose import PoseEstimator
 
+MOST = 2000
+"""Tracks that a camera is learned from at the most: more tell nothing more, and each is compared with each."""
+
 ONE_PERSON = 0.6
 """Tracks that are so alike on average may be of one person: those of one before one camera are 0.6 to 0.7 alike on
 rendered footage and 0.3 to 0.9 on real one, tracks of many people 0.0 to 0.2 and 0.3 to 0.5."""
@@ -34,13 +37,13 @@ class Learned:
 
     @property
     def note(self) -> str | None:
-        """One line for the user where the tracks are as alike as one person's."""
-        alike = self.camera.alike
-        if alike < ONE_PERSON:
+        """One line for the user where few people seem to have passed, or the tracks are as alike as one person's."""
+        people, alike = self.camera.people, self.camera.alike
+        if people >= FEWEST and alike < ONE_PERSON:
             return None
         return (
-            f"the {self.camera.tracks} tracks are {alike:.2f} alike, as those of one person are: if few people are in"
-            " them, this camera takes off what is theirs; learn it from more"
+            f"the {self.camera.tracks} tracks seem to be of {people} people and are {alike:.2f} alike: if few people"
+            " are in them, this camera takes off what is theirs; learn it from more"
         )
 
     @property
@@ -76,7 +79,9 @@ def learn_camera(
 ) -> Learned:
     """Learn a camera from `sources`: clips, files of skeletons (.npz) or folders of either, all filmed by it.
 
-    Every usable track counts as somebody else's. Footage that is given twice counts once.
+    Everybody counts once, however often they pass, as far as tracks of one person are known for that
+    (`pipeline.cameras.people_among`). Footage that is given twice counts once. Of more than `MOST` tracks as many are
+    taken, evenly.
 
     Raises VideoError (no clip there), DatasetError (too few tracks).
     """
@@ -109,7 +114,8 @@ def learn_camera(
                 f" clip{'' if len(clips) == 1 else 's'}: a camera is learned"
                 f" from {FEWEST} or more, better fifty, of different people{_first(left_out)}"
             )
-        camera = Camera.of(np.stack(vectors), len(known), reader.embedder)
+        taken = np.unique(np.linspace(0, len(vectors) - 1, MOST).round().astype(int))
+        camera = Camera.of(np.stack(vectors)[taken], len(known), reader.embedder)
     return Learned(camera, tuple(left_out))
 
 

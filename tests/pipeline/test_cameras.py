@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scripted import ShoulderEncoder
 
-from pipeline.cameras import FEWEST, Camera, check_out, load_camera
+from pipeline.cameras import FEWEST, Camera, check_out, load_camera, people_among
 from pipeline.errors import CameraError, UserError
 from smsge.centring import centre_of
 
@@ -31,13 +31,36 @@ def path(camera: Camera, tmp_path: Path) -> Path:
 
 
 def test_its_centre_is_that_of_a_gallery_of_so_many_people(camera: Camera) -> None:
-    assert (camera.tracks, camera.clips, camera.encoder) == (30, 12, "shoulders")
+    assert (camera.tracks, camera.clips, camera.people, camera.encoder) == (30, 12, 30, "shoulders")
     assert camera.centre == pytest.approx(centre_of(vectors(30), np.arange(30)), abs=1e-6)
     others = vectors(4000, seed=1)
     assert camera.alike == pytest.approx((others[:2000] * others[2000:]).sum(1).mean(), abs=0.05)
     assert camera.common == (30, camera.alike)
-    with pytest.raises(ValueError, match="one track"):
-        Camera.of(vectors(1), 1, ShoulderEncoder())
+
+
+def test_whoever_passes_often_counts_once() -> None:
+    many = vectors(30)
+    often = many[3] + 0.05 * np.random.default_rng(2).normal(size=(25, ShoulderEncoder.dim))
+    often /= np.linalg.norm(often, axis=1, keepdims=True)
+    both = np.concatenate([many, often])
+    whose = people_among(both, ShoulderEncoder.threshold)
+    assert set(whose[30:]) == {whose[3]}
+    assert len(set(whose)) == 30
+    camera, without = Camera.of(both, 12, ShoulderEncoder()), Camera.of(many, 12, ShoulderEncoder())
+    assert (camera.tracks, camera.people) == (55, 30)
+    assert camera.centre == pytest.approx(without.centre, abs=0.01)
+    assert np.linalg.norm(both.mean(axis=0) - many.mean(axis=0)) > 0.2
+    assert camera.alike == pytest.approx(without.alike, abs=0.01)
+
+
+def test_strangers_who_have_much_in_common_are_not_one_person() -> None:
+    own = np.random.default_rng(0).normal(size=(40, 200))
+    shared = np.sqrt(0.7) * np.eye(200)[0] + np.sqrt(0.3) * own / np.linalg.norm(own, axis=1, keepdims=True)
+    shared /= np.linalg.norm(shared, axis=1, keepdims=True)
+    assert len(set(people_among(shared, 0.5))) == 40
+    assert len(set(people_among(np.repeat(shared[:1], 9, axis=0), 0.5))) == 1
+    nobody_else = Camera.of(np.repeat(vectors(1), 9, axis=0), 1, ShoulderEncoder())
+    assert (nobody_else.people, nobody_else.alike) == (1, 1.0)
 
 
 def test_it_survives_its_file_which_is_its_owners_alone(camera: Camera, path: Path) -> None:
@@ -80,6 +103,8 @@ def test_another_encoders_is_refused(path: Path) -> None:
         {"tracks": True},
         {"tracks": 10**400},
         {"clips": 0},
+        {"people": 0},
+        {"people": 2.5},
         {"alike": 1.5},
         {"alike": None},
         {"encoder": "x" * 1000},

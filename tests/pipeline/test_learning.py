@@ -26,7 +26,7 @@ class Place(ShoulderEncoder):
     """Shoulders as wide as those of `crowd` go once round a circle; and everybody has `SHARE` of the squared length of
     their embeddings in common, as before a real camera."""
 
-    threshold = 0.5
+    threshold = 0.9
     thresholds = Thresholds.single(threshold)
 
     def embed(self, sequences: list[SkeletonSequence]) -> np.ndarray:
@@ -35,6 +35,13 @@ class Place(ShoulderEncoder):
         out[:, 0], out[:, 1] = np.sqrt(1 - SHARE) * np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)])
         out[:, 4] = np.sqrt(SHARE)
         return out
+
+
+class Lenient(Place):
+    """The same, whose searches believe less."""
+
+    threshold = 0.5
+    thresholds = Thresholds.single(threshold)
 
 
 def learned(*sources: Path, embedder: ShoulderEncoder | None = None) -> Learned:
@@ -53,7 +60,7 @@ def test_whoever_passes_says_together_what_is_not_theirs(tmp_path: Path) -> None
     folder = crowd(tmp_path / "hall")
     found = learn_camera(folder, embedder=Place(), progress=lambda *what: told.append(what))
     camera = found.camera
-    assert (camera.tracks, camera.clips, found.left_out, found.exit_code) == (12, 12, (), 0)
+    assert (camera.tracks, camera.people, camera.clips, found.left_out, found.exit_code) == (12, 12, 12, (), 0)
     assert camera.mean[4] == pytest.approx(np.sqrt(SHARE), abs=1e-5)
     assert camera.mean[0] == pytest.approx(0, abs=0.05)
     assert camera.alike == pytest.approx(SHARE, abs=0.06)
@@ -101,18 +108,19 @@ def test_what_may_be_one_person_is_said(tmp_path: Path) -> None:
         clip(one / f"{number}.npz", (MIDDLE, 0, 3 + number / 10))
     note = learned(one).note
     assert note is not None
-    assert f"the {FEWEST} tracks are 1.00 alike" in note
+    assert f"the {FEWEST} tracks seem to be of" in note
+    assert "are 1.00 alike" in note
     assert learned(crowd(tmp_path / "many")).note is None
 
 
 def test_a_search_takes_it_off_and_asks_for_less(tmp_path: Path) -> None:
     gallery = gallery_at(tmp_path / "people.db")
     enroll(clip(tmp_path / "wim.npz", (WIDE, 0, 4)), gallery=gallery, embedder=Place())
-    camera = learned(crowd(tmp_path / "hall", 40)).save(tmp_path / "hall.json")
+    camera = learned(crowd(tmp_path / "hall")).save(tmp_path / "hall.json")
 
     def found(width: float, **known: Path) -> tuple[str | None, float, float, str | None]:
         probe = clip(tmp_path / "probe.npz", (Stick(shoulders=width), 0, 4))
-        (result,) = search(probe, gallery=gallery, embedder=Place(), **known)
+        (result,) = search(probe, gallery=gallery, embedder=Lenient(), **known)
         probe.unlink()
         (match,) = result.tracks
         assert match.similarity is not None
@@ -127,8 +135,9 @@ def test_a_search_takes_it_off_and_asks_for_less(tmp_path: Path) -> None:
     assert "the camera were known (`reid camera`)" in note
     assert found(0.47, camera=camera)[0] == "wim"
     nobody, similarity, threshold, note = found(0.40, camera=camera)  # a quarter of it, as like as chance has it
-    assert (nobody, threshold, note) == (None, 0.5, None)
-    assert abs(similarity) < 0.1
+    assert (nobody, note) == (None, None)
+    assert threshold < 0.6
+    assert abs(similarity) < 0.3
     assert found(0.40)[1] > 0.3
 
 
@@ -187,18 +196,18 @@ def test_a_batch_that_could_have_known_its_camera_says_so(usable: int, tmp_path:
 
 
 def test_two_clips_are_compared_about_their_cameras(tmp_path: Path) -> None:
-    camera = learned(crowd(tmp_path / "hall", 40)).save(tmp_path / "hall.json")
+    camera = learned(crowd(tmp_path / "hall")).save(tmp_path / "hall.json")
     widths = {"a": 0.46, "b": 0.455, "other": 0.34}
     a, b, other = (clip(tmp_path / f"{name}.npz", (Stick(shoulders=width), 0, 3)) for name, width in widths.items())
 
     def compared(one: Path, two: Path, **known: Path) -> tuple[float, float, str]:
-        told = verify(one, two, embedder=Place(), **known)
+        told = verify(one, two, embedder=Lenient(), **known)
         return told.similarity, told.same_from, told.decision
 
     alone, half = compared(a, other), compared(a, other, camera_a=camera)
     both = compared(a, other, camera_a=camera, camera_b=camera)
     assert alone[0] > half[0] > both[0]
-    assert alone[1] > both[1] >= half[1] >= Place.threshold
+    assert alone[1] > both[1] >= half[1] >= Lenient.threshold
     assert compared(a, b, camera_a=camera, camera_b=camera)[2] == "same"
     assert compared(a, other, camera_b=camera)[1] == half[1]
     with pytest.raises(CameraError, match="cannot be read"):
