@@ -2,7 +2,7 @@
 for, as a gallery's centre takes off what those enrolled have in common.
 
 The file is JSON: by which encoder, from how many clips, tracks and people, how alike these are, and the mean of their
-embeddings. None of them can be had back from a mean of many.
+embeddings; nobody's own is in it.
 """
 
 import os
@@ -18,6 +18,7 @@ from rich.table import Table
 
 from pipeline.documents import save_json
 from pipeline.errors import CameraError
+from pipeline.names import printable
 from pipeline.templates import Embedder
 from pipeline.thresholds import Common, without_centre
 from smsge.centring import PRIOR, alike_of, centre_of
@@ -147,7 +148,8 @@ def load_camera(path: str | Path, embedder: Embedder) -> Camera:
     except ValueError as error:
         raise CameraError(f"{path} is no camera's file ({error}): {learn}") from error
     if camera.fingerprint != embedder.fingerprint:
-        raise CameraError(f"{path} was learned by the encoder {camera.encoder}, not by {embedder.name}: {learn} anew")
+        theirs = printable(camera.encoder)
+        raise CameraError(f"{path} was learned by the encoder {theirs}, not by {embedder.name}: {learn} anew")
     if len(camera.mean) != embedder.dim:
         raise CameraError(f"{path} has {len(camera.mean)} numbers, the encoder gives {embedder.dim}: {learn}")
     return camera
