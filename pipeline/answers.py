@@ -56,7 +56,8 @@ class SearchResult:
     """What one clip came to. encoder: its name. threshold: the similarity from which a person enrolled with one
     template is a match, among as many people as are enrolled; `Match.threshold` is the one applied.
 
-    note: one line for the user where no track was usable, or where a match is missed because few are enrolled.
+    note: one line for the user where no track was usable, where a match is missed because few are enrolled, or where
+    the camera could be learned from the clip.
     warnings: of the footage. error: why the clip could not be read (then `tracks` is empty). extraction: the landmarks,
     to draw on the clip; None where it could not be read.
     """

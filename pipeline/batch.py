@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from pipeline.cameras import worth_learning
 from pipeline.crew import Alive, Done, Engine
 from pipeline.documents import exit_code, save_json
 from pipeline.enroll import CLIP_ERRORS, enroll_reading, refuse_known, refuse_read_only
@@ -44,9 +45,6 @@ Read = Callable[[str, Alive], tuple[float, Reading]]
 """A clip's path, and what to call while it gets on -> the seconds it took, and what is in it."""
 
 SUMMARY = "summary.json"
-
-LEARNT = 20
-"""Usable tracks of a search from which a camera is learned well, so that the user is told of it."""
 
 FATAL = (CheckpointError, ConfigError, DetectorError, PoseModelError)
 """What would fail every other clip as well: it ends the run."""
@@ -176,25 +174,18 @@ def batch(
             clips=len(clips), done=len(rows) - len(failures), resumed=resumed, outdated=outdated,
             already=sum(row["status"] == "already" for row in rows), links=len(links), failures=failures,
             seconds=round(time.monotonic() - began, 3), rows=tuple(ledger.rows.values()),
-            note=_camera_could_be_known(folder, identification, ledger.rows.values()),
+            note=_to_learn_from(folder, identification, ledger.rows.values()),
         )  # fmt: skip
         save_json(out / SUMMARY, {**run.identity(), "finished": True, **result.json()})
         return result
 
 
-def _camera_could_be_known(
-    folder: Path, identification: Identification | None, rows: Iterable[dict[str, Any]]
-) -> str | None:
+def _to_learn_from(folder: Path, identification: Identification | None, rows: Iterable[dict[str, Any]]) -> str | None:
     """A line on what a camera could be learned from, after a search without one."""
     if identification is None or identification.camera is not None:
         return None
     usable = sum(track["decision"] != "refused" for row in rows for track in row.get("tracks", ()))
-    if usable < LEARNT:
-        return None
-    return (
-        f"{usable} usable tracks: if one camera filmed them, `reid camera {folder} --out camera.json` learns what it"
-        " makes of everybody, and people are told apart better with `--camera camera.json`"
-    )
+    return worth_learning(str(folder), usable)
 
 
 def read_clips(settings: Settings, embedder: Embedder | None = None) -> Read:

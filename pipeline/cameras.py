@@ -26,6 +26,9 @@ from smsge.centring import PRIOR, alike_of, centre_of
 FEWEST = 8
 """Tracks that a camera is learned from at the least: the mean of fewer is too much of each of them."""
 
+PLENTY = 20
+"""Usable tracks of a search from which a camera is learned well, so that the user is told of it."""
+
 MAX_BYTES = 1 << 18
 
 _Share = Annotated[float, Field(ge=-1, le=1)]
@@ -103,6 +106,16 @@ def people_among(vectors: NDArray[np.floating], threshold: float) -> NDArray[np.
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=apart
     )
     return np.asarray(grouping.fit_predict(1 - cosines), dtype=np.intp)
+
+
+def worth_learning(source: str, usable: int) -> str | None:
+    """A line for the user of a search without a camera that found so many usable tracks in `source`; None of few."""
+    if usable < PLENTY:
+        return None
+    return (
+        f"{usable} usable tracks: if one camera filmed them, `reid camera {source} --out camera.json` learns what it"
+        " makes of everybody, and people are told apart better with `--camera camera.json`"
+    )
 
 
 def check_out(path: str | Path, overwrite: bool = False) -> Path:

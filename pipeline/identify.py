@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.answers import Match, Ranked, SearchResult
-from pipeline.cameras import Camera, load_camera
+from pipeline.cameras import Camera, load_camera, worth_learning
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import Gallery
 from pipeline.probes import Probe, Reading
@@ -112,7 +112,7 @@ class Identification:
             self.embedder.name,
             needed(1),
             tracks=tracks,
-            note=self._too_few(tracks, thresholds) if usable else f"no usable track: {reading.nobody()}",
+            note=self._note(reading, tracks, thresholds),
             warnings=reading.extraction.warnings,
             extraction=reading.extraction,
         )
@@ -131,6 +131,14 @@ class Identification:
         known = Common(people, self.gallery.alike if people <= FEW else None)
         filmed = None if self.camera is None else self.camera.common
         return round(thresholds.asked(self.settings.search.far, known, templates, filmed), 4)
+
+    def _note(self, reading: Reading, tracks: Sequence[Match], thresholds: Thresholds) -> str | None:
+        """One line for the user: why nobody could be found, or what would find more."""
+        usable = len(reading.usable)
+        if not usable:
+            return f"no usable track: {reading.nobody()}"
+        hint = None if self.camera is not None else worth_learning(reading.source, usable)
+        return hint or self._too_few(tracks, thresholds)
 
     def _too_few(self, tracks: Sequence[Match], thresholds: Thresholds) -> str | None:
         """A line on who is unknown only because few people are enrolled."""

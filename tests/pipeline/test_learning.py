@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from scripted import MIDDLE, NARROW, WIDE, ScriptedRead, ShoulderEncoder, Stick, clip, gallery_at, shoulder_widths
 
-from pipeline.batch import LEARNT, batch
-from pipeline.cameras import FEWEST, load_camera
+from pipeline.batch import batch
+from pipeline.cameras import FEWEST, PLENTY, load_camera
 from pipeline.enroll import enroll
 from pipeline.errors import CameraError, DatasetError, UserError, VideoError
 from pipeline.learning import Learned, learn_camera
@@ -174,12 +174,12 @@ def test_clips_of_a_batch_are_searched_again_where_the_camera_was_learned_anew(t
     assert again[2] != first[2]
 
 
-@pytest.mark.parametrize("usable", [LEARNT - 1, LEARNT])
+@pytest.mark.parametrize("usable", [PLENTY - 1, PLENTY])
 def test_a_batch_that_could_have_known_its_camera_says_so(usable: int, tmp_path: Path) -> None:
     gallery = gallery_at(tmp_path / "people.db")
     enroll(clip(tmp_path / "wim.npz", (WIDE, 0, 4)), gallery=gallery, embedder=ShoulderEncoder())
-    folder = crowd(tmp_path / "hall", LEARNT)
-    for number in range(usable, LEARNT):
+    folder = crowd(tmp_path / "hall", PLENTY)
+    for number in range(usable, PLENTY):
         (folder / f"{number:02}.npz").unlink()
     clip(folder / "short.npz", (MIDDLE, 0, 0.5))
     path = learned(folder, embedder=ShoulderEncoder()).save(tmp_path / "hall.json")
@@ -190,9 +190,26 @@ def test_a_batch_that_could_have_known_its_camera_says_so(usable: int, tmp_path:
                      embedder=ShoulderEncoder(), make_read=ScriptedRead).note  # fmt: skip
 
     said = note()
-    assert (said is not None) is (usable >= LEARNT)
-    assert said is None or f"{LEARNT} usable tracks: " in said
+    assert (said is not None) is (usable >= PLENTY)
+    assert said is None or f"{PLENTY} usable tracks: " in said
     assert note(camera=str(path)) is None
+
+
+def test_a_long_clip_that_could_have_told_its_camera_says_so(tmp_path: Path) -> None:
+    gallery = gallery_at(tmp_path / "people.db")
+    enroll(clip(tmp_path / "wim.npz", (WIDE, 0, 4)), gallery=gallery, embedder=ShoulderEncoder())
+    widths = 0.28 + 0.24 * np.arange(PLENTY) / PLENTY
+    passing = [(Stick(shoulders=float(width)), 3.0 * number, 3.0 * number + 2) for number, width in enumerate(widths)]
+    hour, short = clip(tmp_path / "hour.npz", *passing), clip(tmp_path / "short.npz", *passing[1:])
+
+    def note(source: Path, **known: Path) -> str:
+        return search(source, gallery=gallery, embedder=ShoulderEncoder(), **known)[0].note or ""
+
+    assert f"{PLENTY} usable tracks: " in note(hour)
+    assert f"`reid camera {hour} " in note(hour)
+    assert "usable tracks" not in note(short)
+    camera = learned(hour, embedder=ShoulderEncoder()).save(tmp_path / "hour.json")
+    assert "usable tracks" not in note(hour, camera=camera)
 
 
 def test_two_clips_are_compared_about_their_cameras(tmp_path: Path) -> None:
