@@ -25,10 +25,11 @@ from pipeline.cameras import Camera
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
 from pipeline.evaluate import read_walks
+from pipeline.in_common import Common, about_centres, without_centre
 from pipeline.population import Take
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.shots import CORRIDORS
-from pipeline.thresholds import FAR, Common, about_centres, without_centre
+from pipeline.thresholds import FAR
 from pipeline.walks import Walks
 from smsge.bootstrap import mean_interval
 from smsge.centring import alike_of, centre_of, centred

@@ -24,9 +24,10 @@ from pipeline.cameras import FEWEST, Camera
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluate import load_protocol, read_walks
+from pipeline.in_common import Common, about_centres
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.pairs import read_shots, walks_of
-from pipeline.thresholds import FAR, Common, about_centres
+from pipeline.thresholds import FAR
 from pipeline.walks import Walks
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness

@@ -5,7 +5,6 @@ The file is JSON: by which encoder, from how many clips, tracks and people, how 
 embeddings; nobody's own is in it.
 """
 
-import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 from rich.table import Table
 
-from pipeline.documents import save_json
+from pipeline.documents import check_new, save_json
 from pipeline.errors import CameraError
+from pipeline.in_common import Common, without_centre
 from pipeline.names import printable
 from pipeline.templates import Embedder
-from pipeline.thresholds import Common, without_centre
 from smsge.centring import PRIOR, alike_of, centre_of
 
 FEWEST = 8
@@ -123,14 +122,7 @@ def check_out(path: str | Path, overwrite: bool = False) -> Path:
 
     Raises CameraError where it exists already (unless `overwrite`), is no .json, or its folder cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".json":
-        raise CameraError(f"cannot write {path}: the name of a camera's file must end in .json")
-    if path.exists() and not overwrite:
-        raise CameraError(f"{path} exists already: give another name, or --overwrite")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise CameraError(f"cannot write {path}: {path.parent} is not a folder you may write to")
-    return path
+    return check_new(path, "a camera's file", ".json", overwrite, CameraError)
 
 
 _FORM = TypeAdapter(Camera)

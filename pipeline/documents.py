@@ -1,6 +1,7 @@
 """JSON documents on disk, and the exit code that goes with them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,22 @@ def save_text(path: str | Path, text: str, mode: int = 0o666) -> Path:
         raise UserError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
         ) from error
+    return path
+
+
+def check_new(path: str | Path, what: str, suffix: str, overwrite: bool, kind: type[UserError]) -> Path:
+    """`path`, where `what` may be written to it; to be asked before any long work.
+
+    Raises an error of that kind where it exists already (unless `overwrite`), does not end in `suffix`, or its folder
+    cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != suffix:
+        raise kind(f"cannot write {path}: the name of {what} must end in {suffix}")
+    if path.exists() and not overwrite:
+        raise kind(f"{path} exists already: give another name, or --overwrite")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise kind(f"cannot write {path}: {path.parent} is not a folder you may write to")
     return path
 
 

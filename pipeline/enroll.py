@@ -23,6 +23,7 @@ from pipeline.errors import (
     VideoError,
 )
 from pipeline.gallery import Gallery
+from pipeline.in_common import without_centre
 from pipeline.names import person_name, printable
 from pipeline.persons import are_one_person
 from pipeline.probes import Probe, Reader, Reading
@@ -30,7 +31,6 @@ from pipeline.records import ClipSource
 from pipeline.settings import Settings
 from pipeline.sources import Clip, clip_content, expand, is_skeletons
 from pipeline.templates import Embedder
-from pipeline.thresholds import without_centre
 from pipeline.values import Progress, silent
 from pipeline.video import shown
 

@@ -16,10 +16,11 @@ from pipeline.answers import Match, Ranked, SearchResult
 from pipeline.cameras import Camera, load_camera, worth_learning
 from pipeline.errors import ConfigError, GalleryError
 from pipeline.gallery import Gallery
+from pipeline.in_common import FEW, Common
 from pipeline.probes import Probe, Reading
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
-from pipeline.thresholds import FEW, Common, Thresholds
+from pipeline.thresholds import Thresholds
 from pipeline.values import Progress, silent
 
 

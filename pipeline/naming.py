@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.thresholds import FAR, Common, Thresholds
+from pipeline.in_common import Common
+from pipeline.thresholds import FAR, Thresholds
 from smsge.centring import alike_of, centre_of, centred
 from smsge.nearness import by_person, nearness
 

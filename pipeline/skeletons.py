@@ -10,7 +10,6 @@ headers before anything is unpacked, and every number afterwards.
 """
 
 import json
-import os
 import tokenize
 import warnings
 import zipfile
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.documents import check_new
 from pipeline.errors import SkeletonFileError
 from pipeline.names import reason_of
 from pipeline.values import PoseTrack
@@ -75,14 +75,7 @@ def check_out(path: str | Path, overwrite: bool = False) -> Path:
 
     Raises SkeletonFileError where it exists already (unless `overwrite`), is no .npz, or its folder cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise SkeletonFileError(f"cannot write {path}: the name of a file of skeletons must end in .npz")
-    if path.exists() and not overwrite:
-        raise SkeletonFileError(f"{path} exists already: give another name, or --overwrite")
-    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise SkeletonFileError(f"cannot write {path}: {path.parent} is not a folder you may write to")
-    return path
+    return check_new(path, "a file of skeletons", ".npz", overwrite, SkeletonFileError)
 
 
 def save_skeletons(path: str | Path, extraction: Extraction, overwrite: bool = False) -> Path:

@@ -13,12 +13,12 @@ from pipeline.documents import save_json
 from pipeline.errors import ConfigError, NoUsableTrackError, UserError
 from pipeline.gallery import Gallery
 from pipeline.identify import threshold_for, thresholds_in_use, with_search
+from pipeline.in_common import Common, about_centres
 from pipeline.names import printable
 from pipeline.persons import are_one_person
 from pipeline.probes import Probe, Reader, Reading
 from pipeline.settings import Settings
 from pipeline.templates import Embedder
-from pipeline.thresholds import Common, about_centres
 from pipeline.values import Progress, silent
 from smsge.centring import centred
 

@@ -24,11 +24,12 @@ from scipy.special import comb
 
 from pipeline.embed import TrackEmbedder, load_embedder
 from pipeline.errors import DatasetError, UserError
+from pipeline.in_common import Common
 from pipeline.naming import named
 from pipeline.settings import EncoderSettings, Settings
 from pipeline.synthetic.estimator import facing
 from pipeline.synthetic.pairs import Shown, read_shots, walks_of
-from pipeline.thresholds import FAR, Common, Thresholds
+from pipeline.thresholds import FAR, Thresholds
 from smsge.bootstrap import mean_interval
 from smsge.centring import alike_of, as_in_a_gallery, centre_of, centred
 from smsge.descriptors import bone_lengths, over_windows, posture_statistics_of

@@ -12,11 +12,12 @@ from stick_people import Stick, walk
 from pipeline.crew import Alive
 from pipeline.errors import DetectorError, PoseModelError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.in_common import Common, about_centres
 from pipeline.probes import Reader, Reading
 from pipeline.settings import Settings
 from pipeline.skeletons import Extraction, save_skeletons
 from pipeline.templates import Embedder, encoder_id
-from pipeline.thresholds import Common, Thresholds, about_centres
+from pipeline.thresholds import Thresholds
 from pipeline.values import PoseTrack
 from smsge.sequence import SkeletonSequence
 

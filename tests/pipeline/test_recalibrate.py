@@ -13,9 +13,10 @@ from scripted import ShoulderEncoder, Stick, asked, clip, gallery_at
 from pipeline.enroll import enroll
 from pipeline.errors import DatasetError, VideoError
 from pipeline.gallery import Gallery
+from pipeline.in_common import ALIKE
 from pipeline.recalibrate import Recalibration, recalibrate
 from pipeline.search import search
-from pipeline.thresholds import ALIKE, Thresholds
+from pipeline.thresholds import Thresholds
 
 
 def sticks(count: int) -> list[Stick]:
