@@ -259,26 +259,34 @@ def batch(
 @command(app, gallery=False, footage=True)
 def extract(
     call: Call,
-    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip, a webcam's number or a URL.")],
-    out: Annotated[Path, typer.Option(help="The file of skeletons, .npz.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Even if OUT exists.")] = False,
-) -> None:
-    """Save the landmarks of everybody in a clip; the file is taken wherever a clip is.
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="A clip, a folder of clips, a webcam's number or a URL.")],
+    out: Annotated[Path, typer.Option(help="The file of skeletons, .npz; of a folder, the folder for them.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Even what exists.")] = False,
+) -> int:
+    """Save the landmarks of everybody in a clip, or in every clip of a folder; the file is taken wherever a clip is.
 
-    Example: `reid extract corridor.mp4 --out corridor.npz`
+    Example: `reid extract corridor.mp4 --out corridor.npz`, or `reid extract people/ --out skeletons/`
     """
     from pipeline import extract, save_skeletons
+    from pipeline.extractions import extract_all, seen
     from pipeline.skeletons import check_out
+    from pipeline.video import is_stream
 
+    if Path(clip).is_dir() and not is_stream(clip):
+        every = extract_all(clip, out, settings=call.settings, overwrite=overwrite, progress=call.terminal.progress)
+        for line in every.remarks():
+            call.terminal.warn(line)
+        call.terminal.answer(every.table(), every.json())
+        return every.exit_code
     check_out(out, overwrite)
     extraction = extract(clip, call.settings, progress=call.terminal.progress)
     save_skeletons(out, extraction, overwrite=overwrite)
     for warning in extraction.warnings:
         call.terminal.warn(warning)
     rows = [(t.id, f"{t.start:.1f}-{t.end:.1f}", len(t)) for t in extraction.tracks]
-    tracks = [{"track": t.id, "start": t.start, "end": t.end, "frames": len(t)} for t in extraction.tracks]
-    document = {"clip": extraction.source, "out": str(out), "frames": extraction.frames, "tracks": tracks}
+    document = {"clip": extraction.source, "out": str(out), **seen(extraction)}
     call.terminal.answer(grid(f"{out}: {extraction.source}", ("track", "seconds", "frames"), rows), document)
+    return DONE
 
 
 @command(app)

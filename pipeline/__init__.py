@@ -8,6 +8,7 @@
     recalibrate(folder, …)   clips of people of your own -> the gallery's own thresholds
     learn_camera(clips, …)   clips of one camera -> what it makes of everybody, for searches of what it films
     extract(clip, …)         a clip -> the skeletons in it, without a gallery
+    extract_all(folder, …)   a folder of clips -> a folder of files of skeletons
     load_settings(path, …)   YAML and overrides -> Settings
 
 Importing this package loads nothing heavy: a name is fetched from its module when it is first used.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.enrolled import EnrollResult
     from pipeline.errors import UserError
     from pipeline.extract import extract
+    from pipeline.extractions import Extractions, extract_all
     from pipeline.gallery import Gallery
     from pipeline.learning import Learned, learn_camera
     from pipeline.opening import open_gallery
@@ -41,6 +43,7 @@ _HOMES = {
     "Camera": "pipeline.cameras",
     "EnrollResult": "pipeline.enrolled",
     "Extraction": "pipeline.skeletons",
+    "Extractions": "pipeline.extractions",
     "Gallery": "pipeline.gallery",
     "Learned": "pipeline.learning",
     "Recalibration": "pipeline.recalibrate",
@@ -51,6 +54,7 @@ _HOMES = {
     "batch": "pipeline.batch",
     "enroll": "pipeline.enroll",
     "extract": "pipeline.extract",
+    "extract_all": "pipeline.extractions",
     "learn_camera": "pipeline.learning",
     "load_settings": "pipeline.config",
     "load_skeletons": "pipeline.skeletons",
@@ -67,6 +71,7 @@ __all__ = [
     "Camera",
     "EnrollResult",
     "Extraction",
+    "Extractions",
     "Gallery",
     "Learned",
     "Recalibration",
@@ -77,6 +82,7 @@ __all__ = [
     "batch",
     "enroll",
     "extract",
+    "extract_all",
     "learn_camera",
     "load_settings",
     "load_skeletons",

@@ -22,6 +22,7 @@ from cli_call import Call
 from cli_terminal import Terminal
 from pipeline.crew import Done
 from pipeline.errors import GalleryError, UserError
+from pipeline.extractions import Extracted, Extractions
 from pipeline.gallery import Added, Gallery
 
 BATCH = import_module("pipeline.batch")  # by this way, since `pipeline.batch` is the function
@@ -422,6 +423,22 @@ def test_an_extraction_that_cannot_be_kept_is_refused_before_the_work(
     monkeypatch.delattr(import_module("pipeline.extract"), "extract")
     Path("there.npz").touch()
     one_line(reid("extract", reid.clip("one", ANNA), "--out", out), 2, out)
+
+
+def test_a_folder_is_extracted_clip_by_clip(reid: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, Path, bool]] = []
+
+    def extract_all(folder: str, out: Path, *, overwrite: bool, **options: Any) -> Extractions:
+        told.append((folder, out, overwrite))
+        bad = Extracted(Path(folder, "b.mp4"), out / "b.npz", error="b.mp4 is no video")
+        return Extractions(out, (Extracted(Path(folder, "a.mp4"), out / "a.npz", frames=9), bad))
+
+    monkeypatch.setattr("pipeline.extractions.extract_all", extract_all)
+    (reid.folder / "clips").mkdir()
+    result = reid("extract", reid.folder / "clips", "--out", "skeletons", "--overwrite", "--json")
+    assert told == [(str(reid.folder / "clips"), Path("skeletons"), True)]
+    assert [clip["error"] for clip in json.loads(result.stdout)["clips"]] == [None, "b.mp4 is no video"]
+    one_line(result, 1, "b.mp4 is no video")
 
 
 @pytest.mark.parametrize("words", [["serach"], ["search"], ["search", "a.mp4", "--top", "0"], ["gallery", "lits"]])
