@@ -220,8 +220,9 @@ class _Run:
 
     def identity(self) -> dict[str, Any]:
         """What must be the same for a run to go on where another stopped; no row depends on
-        how fast it runs, or on whether it is logged."""
+        how fast it runs, or on whether it is logged, and each says of which camera it is."""
         settings = asdict(self.settings)
+        del settings["search"]["camera"]
         del settings["batch"], settings["encoder"]["device"], settings["encoder"]["batch"], settings["gallery"]["log"]
         return {
             "mode": self.mode,

@@ -8,6 +8,7 @@ embeddings; nobody's own is in it.
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import numpy as np
@@ -112,8 +113,8 @@ def worth_learning(source: str, usable: int) -> str | None:
     if usable < PLENTY:
         return None
     return (
-        f"{usable} usable tracks: if one camera filmed them, `reid camera {source} --out camera.json` learns what it"
-        " makes of everybody, and people are told apart better with `--camera camera.json`"
+        f"{usable} usable tracks: if one camera filmed them, `reid camera {quote(source)} --out camera.json` learns"
+        " what it makes of everybody, and people are told apart better with `--camera camera.json`"
     )
 
 

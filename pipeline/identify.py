@@ -96,9 +96,8 @@ class Identification:
         usable = reading.usable
         ranked: dict[int, tuple[Ranked, ...]] = {}
         if usable:
-            vectors = np.stack([probe.template.embedding for probe in usable if probe.template is not None])
             how, centre = self.settings.search, None if self.camera is None else self.camera.centre
-            answers = self.gallery.search(vectors, how.top, how.rerank, progress, centre)
+            answers = self.gallery.search(np.stack(reading.embeddings), how.top, how.rerank, progress, centre)
             for probe, found in zip(usable, answers, strict=True):
                 ranked[probe.track.id] = tuple(
                     Ranked(rank, candidate.name, round(float(candidate.similarity), 4), candidate.templates)

@@ -25,7 +25,7 @@ MOST = 2000
 
 ONE_PERSON = 0.6
 """Tracks that are so alike on average may be of one person: those of one before one camera are 0.6 to 0.7 alike on
-rendered footage and 0.3 to 0.9 on real one, tracks of many people 0.0 to 0.2 and 0.3 to 0.5."""
+rendered footage and 0.3 to 0.9 on real one, tracks of many people 0.0 to 0.2 and 0.3 to 0.55."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def learn_camera(
                 left_out.append((clip.source, reading.nobody()))
             else:
                 known.add(content)
-                vectors += [probe.template.embedding for probe in reading.usable if probe.template is not None]
+                vectors += reading.embeddings
         progress("learning", len(clips), len(clips))
         if len(vectors) < FEWEST:
             raise DatasetError(

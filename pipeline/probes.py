@@ -69,6 +69,11 @@ class Reading:
         """The probes that can be enrolled or searched."""
         return tuple(probe for probe in self.probes if probe.template is not None)
 
+    @property
+    def embeddings(self) -> list[np.ndarray]:
+        """(D,) of each of `usable`."""
+        return [probe.template.embedding for probe in self.probes if probe.template is not None]
+
     def chosen(self, track: int) -> Probe:
         """The probe of this track. Raises NoUsableTrackError where there is none, or it cannot be used."""
         for probe in self.probes:

@@ -181,8 +181,7 @@ def _read(reader: Reader, clips: list[Clip], progress: Progress) -> tuple[Walks,
         if reason := _unusable(reading, held):
             left_out.append((clip.source, reason))
         else:
-            found = [probe.template.embedding for probe in reading.usable if probe.template is not None]
-            walks[clip.name][content] = found
+            walks[clip.name][content] = reading.embeddings
     progress("reading clips", len(clips), len(clips))
     return walks, tuple(left_out)
 

@@ -1,5 +1,6 @@
 """A camera learned from whoever passes it, and what searches and comparisons make of what it films then."""
 
+import json
 from io import StringIO
 from pathlib import Path
 
@@ -172,6 +173,11 @@ def test_clips_of_a_batch_are_searched_again_where_the_camera_was_learned_anew(t
     again = run()
     assert again[:2] == (1, 0)
     assert again[2] != first[2]
+    settings = Settings()  # in the same folder, as a run of an earlier version that knew no cameras may have been
+    without = run()
+    assert without[:2] == (1, 0)
+    assert without[2] != again[2]
+    assert "camera" not in json.loads((tmp_path / "out" / "summary.json").read_text())["settings"]["search"]
 
 
 @pytest.mark.parametrize("usable", [PLENTY - 1, PLENTY])
